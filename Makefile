@@ -1,0 +1,84 @@
+# Two commands matter: `make run` opens the page, `make test` checks everything.
+# Works with GNU Make 3.81 (macOS) and later.
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP_VERSION := 26.3
+INSTALL = $(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint format slow lock clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: $(VENV)/.run ## Start the page on http://127.0.0.1:7860 (PORT=8000 PRESET=model.gguf to change)
+	@exec $(BIN)/python app.py
+
+ifdef PORT
+run: export GRADIO_SERVER_PORT := $(PORT)
+endif
+ifdef PRESET
+run: export PLAYGROUND_PRESET := $(PRESET)
+endif
+
+test: lint ## Lint, types, import contracts and every test, browser included
+	@chromium=$$($(BIN)/python tests/chromium.py) && \
+	PLAYGROUND_CHROMIUM="$$chromium" $(BIN)/python -m pytest
+
+lint: $(VENV)/.test ## Lint, format check, types, import contracts
+	$(BIN)/python -m ruff check
+	$(BIN)/python -m ruff format --check
+	$(BIN)/python -m mypy
+	$(BIN)/python $(BIN)/lint-imports --no-logo
+
+format: $(VENV)/.test ## Format the code and mend what ruff can mend
+	$(BIN)/python -m ruff format
+	$(BIN)/python -m ruff check --fix
+
+slow: $(VENV)/.test ## The tests that take minutes
+	$(BIN)/python -m pytest -m slow
+
+# On the oldest Python, whose versions the later ones take too.
+lock: ## Resolve both requirements files anew into constraints.txt
+	python3.11 -m venv --clear build/lock
+	build/lock/bin/python -m pip install pip==$(PIP_VERSION)
+	build/lock/bin/python -m pip install -r requirements.txt -r tests/requirements.txt
+	head -n 2 constraints.txt > build/constraints.txt
+	build/lock/bin/python -m pip freeze --exclude pip >> build/constraints.txt
+	mv build/constraints.txt constraints.txt
+	rm -rf build/lock
+
+clean: ## Remove the environment and the tools' caches (models stay in the user's cache)
+	rm -rf $(VENV) build .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+
+# The environment. `venv` writes pip last: with python and pip the folder is whole.
+# A stamp is newer than what it was made from, so a second start installs nothing.
+$(BIN)/python $(BIN)/pip:
+	@for python in $(PYTHON) python3 python3.13 python3.12 python3.11 python3.14; do \
+	    fault=$$("$$python" -c "$$FAULT" 2>/dev/null) || continue; \
+	    [ -n "$$fault" ] || exec "$$python" -m venv --clear $(VENV); \
+	    faults="$$faults$$python $$fault; "; \
+	done; \
+	echo "Needed: Python 3.11 to 3.14 with its venv module. Found: $${faults:-none}" >&2; \
+	echo "Install one, or name one: make run PYTHON=/path/to/python3.12" >&2; \
+	exit 1
+
+define FAULT
+import importlib.util, sys
+version = sys.version.split()[0]
+if not (3, 11) <= sys.version_info < (3, 15):
+    print(version)
+elif not importlib.util.find_spec('ensurepip'):
+    print(version + ' without venv (Debian, Ubuntu: apt-get install python3-venv)')
+endef
+export FAULT
+
+$(VENV)/.run: requirements.txt constraints.txt $(BIN)/python $(BIN)/pip
+	$(BIN)/python -m pip install --disable-pip-version-check pip==$(PIP_VERSION)
+	$(INSTALL) -r requirements.txt
+	@touch $@
+
+$(VENV)/.test: tests/requirements.txt $(VENV)/.run
+	$(INSTALL) -r tests/requirements.txt
+	@touch $@

@@ -1,0 +1,80 @@
+"""Opens the page: `python app.py`, on this machine or as a Hugging Face Space.
+
+PLAYGROUND_PRESET names the model, PLAYGROUND_MAX_NEW_TOKENS bounds a run,
+GRADIO_SERVER_NAME and GRADIO_SERVER_PORT say where the page listens.
+"""
+
+import os
+import sys
+import threading
+import time
+
+os.environ.setdefault("KERAS_BACKEND", "jax")
+os.environ.setdefault("MPLBACKEND", "Agg")
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+
+import gradio as gr
+
+from playground.controls import BY_NAME
+from playground.engine import Engine
+from playground.models import MistralCausalLM
+from playground.web import LAUNCH, build
+
+DEFAULT_PRESET = "smollm2_135m_instruct"
+
+
+def whole_number(variable: str, default: int, maximum: int) -> int:
+    """An environment variable as a number from 1 to `maximum`; exits if it is not."""
+    text = os.environ.get(variable) or str(default)
+    if text.isdecimal() and 1 <= int(text) <= maximum:
+        return int(text)
+    sys.exit(f"{variable} must be a whole number from 1 to {maximum}, got {text!r}.")
+
+
+def print_progress(engine: Engine[MistralCausalLM]) -> None:
+    """Print how loading goes, a line for each change, until it is over."""
+    printed = ""
+    while True:
+        status = engine.status
+        percent = "" if status.fraction is None else f" {status.fraction:.0%}"
+        line = f"{status.message or status.phase}{percent}"
+        if line != printed:
+            print(line, flush=True)
+        if status.phase in ("ready", "failed"):
+            return
+        printed = line
+        time.sleep(0.5)
+
+
+def main() -> None:
+    """Serve the page until interrupted."""
+    address = "0.0.0.0" if "SPACE_ID" in os.environ else "127.0.0.1"
+    address = os.environ.get("GRADIO_SERVER_NAME") or address
+    port = whole_number("GRADIO_SERVER_PORT", 7860, maximum=65535)
+    try:
+        _, url, _ = demo.launch(
+            server_name=address,
+            server_port=port,
+            prevent_thread_lock=True,
+            quiet=True,
+            **LAUNCH,
+        )
+    except OSError:
+        sys.exit(
+            f"Port {port} of {address} is in use or not allowed. End the program that "
+            f"uses it, or choose another: GRADIO_SERVER_PORT={port + 1} python app.py"
+        )
+    print(f"Mistral Playground: {url}", flush=True)
+    threading.Thread(target=print_progress, args=(engine,), daemon=True).start()
+    demo.block_thread()
+
+
+limit = int(BY_NAME["max_new_tokens"].maximum or 0)
+limit = whole_number("PLAYGROUND_MAX_NEW_TOKENS", limit, maximum=limit)
+preset = os.environ.get("PLAYGROUND_PRESET") or DEFAULT_PRESET
+if gr.NO_RELOAD:  # the model survives the hot reload of `gradio app.py`
+    engine = Engine(lambda report: MistralCausalLM.from_preset(preset, report=report))
+demo = build(engine, preset, max_new_tokens=limit)
+
+if __name__ == "__main__":
+    main()

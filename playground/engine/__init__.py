@@ -1,0 +1,40 @@
+"""The engine: a cache, two programs, one loop, one thread."""
+
+from playground.engine.compilation import Compilations, compilations, keep_programs
+from playground.engine.decoding import Request, decode
+from playground.engine.engine import WARM_LENGTH, BusyError, Engine, Run, Status
+from playground.engine.events import (
+    Compiling,
+    Event,
+    Finished,
+    Loading,
+    PrefillProgress,
+    Queued,
+    Step,
+    Timings,
+)
+from playground.engine.kv_cache import KVCache
+from playground.engine.programs import Programs
+
+__all__ = [
+    "WARM_LENGTH",
+    "BusyError",
+    "Compilations",
+    "Compiling",
+    "Engine",
+    "Event",
+    "Finished",
+    "KVCache",
+    "Loading",
+    "PrefillProgress",
+    "Programs",
+    "Queued",
+    "Request",
+    "Run",
+    "Status",
+    "Step",
+    "Timings",
+    "compilations",
+    "decode",
+    "keep_programs",
+]

@@ -1,0 +1,254 @@
+"""The thread that owns the model: it loads it, warms it up, and runs everybody's text.
+
+Active runs take turns, one event each: a chunk of a prompt, or one token. So nobody
+waits for another person's whole answer, and a new run starts within one chunk.
+"""
+
+import logging
+import queue
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Generic, Literal, TypeVar
+
+from playground.engine.compilation import compilations, keep_programs
+from playground.engine.decoding import Request, decode
+from playground.engine.events import Event, Finished, Loading, Queued
+from playground.engine.programs import CachedModel, Programs
+
+MAX_ACTIVE = 8
+MAX_WAITING = 64
+WARM_LENGTH = 1024
+
+Report = Callable[[str, float | None], None]
+ModelT = TypeVar("ModelT", bound=CachedModel)
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Status:
+    """What the engine is doing, for a status line. `fraction` is in [0, 1] or None."""
+
+    phase: Literal["loading", "compiling", "ready", "failed", "closed"]
+    message: str
+    fraction: float | None = None
+
+
+class BusyError(RuntimeError):
+    """Too many runs are waiting."""
+
+
+class Run:
+    """One run, to be iterated from any thread; ends with exactly one `Finished`."""
+
+    def __init__(self, request: Request, engine: "Engine[CachedModel]") -> None:
+        self.request = request
+        self._engine = engine
+        self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        self._cancelled = threading.Event()
+
+    def cancel(self) -> None:
+        """End the run within one step; its last event says "cancelled"."""
+        self._cancelled.set()
+        self._engine.forget(self)
+
+    def is_cancelled(self) -> bool:
+        return self._cancelled.is_set()
+
+    def put(self, event: Event) -> None:
+        self._events.put(event)
+
+    def __iter__(self) -> Iterator[Event]:
+        """Events as they come; while the run waits, its place whenever that changes."""
+        waiting: Event | None = None
+        try:
+            while True:
+                try:
+                    event = self._events.get(timeout=0.1)
+                except queue.Empty:
+                    now = self._engine.waiting_for(self)
+                    if now is not None and now != waiting:
+                        waiting = now
+                        yield now
+                    continue
+                yield event
+                if isinstance(event, Finished):
+                    return
+        finally:
+            self.cancel()
+
+
+class Engine(Generic[ModelT]):
+    """Loads a model in the background and runs requests on it.
+
+    `load(report)` makes the model on the engine's own thread; it calls
+    `report(message, fraction)` as it gets on. Texts up to `warm_length` tokens compile
+    nothing once the engine is ready.
+    """
+
+    def __init__(
+        self, load: Callable[[Report], ModelT], warm_length: int = WARM_LENGTH
+    ) -> None:
+        self._load = load
+        self._warm_length = warm_length
+        self._model: ModelT | None = None
+        self._status = Status(phase="loading", message="Starting")
+        self._waiting: deque[Run] = deque()
+        self._num_active = 0
+        self._changed = threading.Condition()
+        self._closed = False
+        self._thread = threading.Thread(target=self._serve, name="engine", daemon=True)
+        self._thread.start()
+
+    @property
+    def status(self) -> Status:
+        return self._status
+
+    @property
+    def model(self) -> ModelT | None:
+        """The model once it is loaded, else None."""
+        return self._model
+
+    def submit(self, request: Request) -> Run:
+        """Start a run, or line it up. Raises BusyError when the line is full."""
+        run = Run(request, self)
+        with self._changed:
+            if len(self._waiting) >= MAX_WAITING:
+                raise BusyError(
+                    f"{MAX_WAITING} people are waiting already. Try again in a minute."
+                )
+            if self._closed or self._status.phase == "failed":
+                run.put(Finished(reason="error", message=self._status.message))
+            else:
+                self._waiting.append(run)
+            self._changed.notify_all()
+        return run
+
+    def waiting_for(self, run: Run) -> Event | None:
+        """Why `run` has not begun: the model loads, or others come first."""
+        with self._changed:
+            if run not in self._waiting:
+                return None
+            if self._num_active == 0 and self._status.phase != "ready":
+                message, fraction = self._status.message, self._status.fraction
+                return Loading(message=message, fraction=fraction)
+            return Queued(ahead=self._num_active + self._waiting.index(run))
+
+    def forget(self, run: Run) -> None:
+        """Take a cancelled run out of the line, if it still waits there."""
+        with self._changed:
+            if run in self._waiting:
+                self._waiting.remove(run)
+                run.put(Finished(reason="cancelled"))
+
+    def wait(self, timeout: float | None = None) -> Status:
+        """Wait until the engine is ready, has failed or is closed."""
+        with self._changed:
+            self._changed.wait_for(self._is_settled, timeout)
+            return self._status
+
+    def wait_for_model(self, timeout: float) -> bool:
+        """Wait until the model is loaded (it may still compile) or cannot be."""
+        with self._changed:
+            return self._changed.wait_for(
+                lambda: self._model is not None or self._is_settled(), timeout
+            )
+
+    def close(self) -> None:
+        """End all runs and the thread; the model goes when nobody holds it."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        self._thread.join()
+
+    def _is_settled(self) -> bool:
+        return self._status.phase in ("ready", "failed", "closed")
+
+    def _set_status(self, status: Status) -> None:
+        with self._changed:
+            self._status = status
+            self._changed.notify_all()
+
+    def _serve(self) -> None:
+        try:
+            programs = self._prepare()
+        except Exception as error:
+            _log.exception("The model could not be loaded")
+            self._set_status(Status(phase="failed", message=str(error)))
+            self._dismiss("error", str(error))
+            return
+        self._take_turns(programs)
+        self._model = None
+        self._set_status(Status(phase="closed", message="The model was closed."))
+        self._dismiss("cancelled", "")
+
+    def _prepare(self) -> Programs:
+        compilations()
+        keep_programs()
+
+        def report(message: str, fraction: float | None) -> None:
+            self._set_status(
+                Status(phase="loading", message=message, fraction=fraction)
+            )
+
+        self._model = self._load(report)
+        return self._model.programs
+
+    def _take_turns(self, programs: Programs) -> None:
+        """Serve runs; whenever there is none, warm up what is still cold."""
+        active: deque[tuple[Run, Iterator[Event]]] = deque()
+        cold = deque(programs.shapes(self._warm_length))
+        total = len(cold)
+        while not self._closed:
+            self._report_warmth(done=total - len(cold), total=total)
+            self._admit(programs, active, idle=not cold)
+            if active:
+                run, events = active.popleft()
+                if self._advance(run, events):
+                    active.append((run, events))
+            elif cold:
+                programs.warm_up(*cold.popleft())
+        for run, _ in active:
+            run.put(Finished(reason="cancelled"))
+
+    def _report_warmth(self, done: int, total: int) -> None:
+        if self._status.phase == "ready":
+            return
+        if done == total:
+            self._set_status(Status(phase="ready", message="Ready"))
+        else:
+            message = "Compiling, first time only"
+            status = Status(phase="compiling", message=message, fraction=done / total)
+            self._set_status(status)
+
+    def _admit(
+        self,
+        programs: Programs,
+        active: deque[tuple[Run, Iterator[Event]]],
+        idle: bool,
+    ) -> None:
+        """Let waiting runs in; with nothing else to do, sleep until there is one."""
+        with self._changed:
+            self._num_active = len(active)
+            if idle and not active:
+                self._changed.wait_for(lambda: self._waiting or self._closed)
+            while self._waiting and len(active) < MAX_ACTIVE:
+                run = self._waiting.popleft()
+                active.append((run, decode(programs, run.request, run.is_cancelled)))
+            self._num_active = len(active)
+
+    def _advance(self, run: Run, events: Iterator[Event]) -> bool:
+        """Hand on the run's next event; False when that was its last."""
+        try:
+            event = next(events)
+        except Exception as error:
+            _log.exception("A run failed")
+            event = Finished(reason="error", message=f"{type(error).__name__}: {error}")
+        run.put(event)
+        return not isinstance(event, Finished)
+
+    def _dismiss(self, reason: Literal["cancelled", "error"], message: str) -> None:
+        with self._changed:
+            while self._waiting:
+                self._waiting.popleft().put(Finished(reason=reason, message=message))

@@ -1,0 +1,90 @@
+"""What a run tells its listener, one frozen value at a time.
+
+A run ends with exactly one `Finished`, whatever happens:
+
+    Queued* Loading* (Compiling | PrefillProgress)* (Compiling | Step)* Finished
+"""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+FinishReason = Literal["stop", "length", "cancelled", "error"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Queued:
+    """The model is busy; `ahead` runs come first."""
+
+    ahead: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loading:
+    """The model is not ready yet. `fraction` is in [0, 1], None where it is unknown."""
+
+    message: str
+    fraction: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compiling:
+    """A program of this shape runs for the first time; this takes a few seconds."""
+
+    program: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrefillProgress:
+    """`done` of `total` prompt tokens are in the cache."""
+
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One new token.
+
+    `index` counts new tokens from 0. `text` is what became safe to print: it may be
+    empty while a character is incomplete. `tokens_per_second` is the mean since the
+    first new token, 0.0 for that one.
+    """
+
+    token_id: int
+    index: int
+    tokens_per_second: float
+    text: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timings:
+    """Seconds that the parts of a run took.
+
+    `compile` is spent inside XLA, also when that happened during prefill or decode;
+    those two do not include it.
+    """
+
+    prefill: float = 0.0
+    decode: float = 0.0
+    compile: float = 0.0
+    tokens_per_second: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finished:
+    """The end of a run.
+
+    `stopped_by` is the stop token's id when `reason` is "stop". `message` explains an
+    "error" in words fit to show. `text` is the rest that was held back. `compilations`
+    counts the XLA programs this run had to build.
+    """
+
+    reason: FinishReason
+    stopped_by: int | None = None
+    message: str = ""
+    text: str = ""
+    timings: Timings = field(default_factory=Timings)
+    compilations: int = 0
+
+
+Event = Queued | Loading | Compiling | PrefillProgress | Step | Finished

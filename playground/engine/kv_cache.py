@@ -1,0 +1,174 @@
+"""A ring of keys and values that remembers the position of every slot.
+
+Letters: B rows, T new tokens, S slots, K key/value heads, Q query heads, H head dim.
+
+Position p lives in slot p % S, so a ring of S slots holds the last S positions and the
+memory never grows past them. `positions` says which position each slot holds, -1 where
+it holds none; the mask is read off it, so prefill in chunks, decoding, padding and a
+wrapped ring are one path.
+
+Worked example: window 3, chunks of at most 2, so S = 3 + 2 - 1 = 4 slots.
+
+    after writing positions   slots hold        who is seen
+    0 1                       [0, 1, -, -]      1 sees 0 1
+    2 3                       [0, 1, 2, 3]      3 sees 1 2 3
+    4 5                       [4, 5, 2, 3]      4 sees 2 3 4, 5 sees 3 4 5
+
+With 3 slots, writing 4 and 5 would have destroyed 2, which 4 still sees. The same slack
+makes padding harmless: a chunk of T writes T slots even where it has fewer tokens, and
+what that destroys is out of every later token's window.
+
+Keys lie as [B*K, H, S] and values as [B*K, S, H]: with one merged batch dimension XLA on
+CPU updates both in place and reads them without a copy.
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+EMPTY = -1
+
+
+class KVCache(NamedTuple):
+    """The keys and values of B rows, one pair of arrays for each layer."""
+
+    keys: tuple[jax.Array, ...]  # each [B*K, H, S]
+    values: tuple[jax.Array, ...]  # each [B*K, S, H]
+    positions: jax.Array  # [B, S] int32
+
+    @property
+    def num_slots(self) -> int:
+        return self.positions.shape[1]
+
+
+def empty(
+    num_layers: int,
+    num_key_value_heads: int,
+    head_dim: int,
+    num_slots: int,
+    dtype: str,
+    rows: int = 1,
+) -> KVCache:
+    """A cache with nothing in it."""
+    merged = rows * num_key_value_heads
+    kind = jnp.dtype(dtype)
+    keys = [np.zeros((merged, head_dim, num_slots), kind) for _ in range(num_layers)]
+    values = [np.zeros((merged, num_slots, head_dim), kind) for _ in range(num_layers)]
+    positions = np.full((rows, num_slots), EMPTY, np.int32)
+    return KVCache(*jax.device_put((tuple(keys), tuple(values), positions)))
+
+
+def slots_needed(end: int, window: int, max_chunk: int) -> int:
+    """Slots that a row needs before writing up to position `end` (exclusive).
+
+    Up to the ring's full size every position keeps its own slot; from there on
+    `window + max_chunk - 1` slots are enough for any length.
+    """
+    return min(end, window + max_chunk - 1)
+
+
+def grow(cache: KVCache, num_slots: int) -> KVCache:
+    """The same content in a larger ring; only right before the ring has wrapped."""
+    more = num_slots - cache.num_slots
+    return KVCache(
+        keys=tuple(jnp.pad(k, ((0, 0), (0, 0), (0, more))) for k in cache.keys),
+        values=tuple(jnp.pad(v, ((0, 0), (0, more), (0, 0))) for v in cache.values),
+        positions=jnp.pad(cache.positions, ((0, 0), (0, more)), constant_values=EMPTY),
+    )
+
+
+def place(
+    stored: jax.Array, start: jax.Array, count: jax.Array, num_new: int
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Where `num_new` tokens from position `start` go; the first `count` are real.
+
+    stored [B, S], start [B], count [B] -> (query positions [B, T], slots [B, T], the new
+    stored positions [B, S]). Padding gets the position EMPTY, so nobody sees it.
+    """
+    offsets = jnp.arange(num_new, dtype=jnp.int32)
+    positions = start[:, None] + offsets
+    slots = positions % stored.shape[1]
+    positions = jnp.where(offsets < count[:, None], positions, EMPTY)
+    rows = jnp.arange(stored.shape[0], dtype=jnp.int32)[:, None]
+    return positions, slots, stored.at[rows, slots].set(positions)
+
+
+def visible(
+    query_positions: jax.Array, key_positions: jax.Array, window: jax.Array
+) -> jax.Array:
+    """Who sees whom: [B, T] and [B, S] positions, window [B] -> bool [B, T, S].
+
+    A token sees itself and the `window - 1` tokens before it. With window 3, the query
+    at 5 over the slots [4, 5, 2, 3] gives [1, 1, 0, 1].
+    """
+    keys = key_positions[:, None, :]
+    distance = query_positions[:, :, None] - keys
+    return (keys >= 0) & (distance >= 0) & (distance < window[:, None, None])
+
+
+def key_layout(key: jax.Array) -> jax.Array:
+    """[B, T, K, H] -> [B*K, H, T], the layout of cached keys."""
+    rows, num_new, heads, head_dim = key.shape
+    return key.transpose(0, 2, 3, 1).reshape(rows * heads, head_dim, num_new)
+
+
+def value_layout(value: jax.Array) -> jax.Array:
+    """[B, T, K, H] -> [B*K, T, H], the layout of cached values."""
+    rows, num_new, heads, head_dim = value.shape
+    return value.transpose(0, 2, 1, 3).reshape(rows * heads, num_new, head_dim)
+
+
+def write(
+    keys: jax.Array,
+    values: jax.Array,
+    key: jax.Array,
+    value: jax.Array,
+    slots: jax.Array,
+) -> tuple[jax.Array, jax.Array]:
+    """Put new keys and values [B, T, K, H] into their slots [B, T] of one layer."""
+    rows, num_new, heads, _ = key.shape
+    key, value = key_layout(key), value_layout(value)
+    zero = jnp.int32(0)
+    for row in range(rows):
+        mine = slice(row * heads, (row + 1) * heads)
+        if num_new == 1:  # A slice update is done in place and costs nothing.
+            first, slot = jnp.int32(row * heads), slots[row, 0]
+            keys = lax.dynamic_update_slice(keys, key[mine], (first, zero, slot))
+            values = lax.dynamic_update_slice(values, value[mine], (first, slot, zero))
+        else:
+            keys = keys.at[mine, :, slots[row]].set(key[mine])
+            values = values.at[mine, slots[row]].set(value[mine])
+    return keys, values
+
+
+def attend(
+    query: jax.Array, keys: jax.Array, values: jax.Array, seen: jax.Array
+) -> jax.Array:
+    """Scaled dot-product attention over one layer of the cache.
+
+    query [B, T, Q, H], keys [B*K, H, S], values [B*K, S, H], seen [B, T, S] ->
+    [B, T, Q, H]. Query head q reads key/value head q // (Q / K). The softmax is in
+    float32; its sum is divided out after the second product, which saves a pass over S.
+    """
+    rows, num_new, query_heads, head_dim = query.shape
+    heads = keys.shape[0] // rows
+    group = query_heads // heads
+    query = query.reshape(rows, num_new, heads, group, head_dim)
+    query = query.transpose(0, 2, 3, 1, 4) * jnp.asarray(head_dim**-0.5, query.dtype)
+    query = query.reshape(rows * heads, group * num_new, head_dim)
+    scores = jnp.einsum("kgd,kds->kgs", query, keys, preferred_element_type=jnp.float32)
+    scores = scores.reshape(rows, heads, group, num_new, -1)
+    # Finite, so that a padded query that sees nobody gives zeros and not NaN.
+    lowest = jnp.finfo(jnp.float32).min
+    scores = jnp.where(seen[:, None, None], scores, lowest)
+    scores = scores.reshape(rows * heads, group * num_new, -1)
+    weights = jnp.exp(scores - scores.max(axis=-1, keepdims=True))
+    total = weights.sum(axis=-1, keepdims=True)
+    attended = jnp.einsum("kgs,ksd->kgd", weights.astype(values.dtype), values)
+    attended = attended / total.astype(attended.dtype)
+    attended = attended.reshape(rows, heads, group, num_new, head_dim)
+    attended = attended.transpose(0, 3, 1, 2, 4)
+    return attended.reshape(rows, num_new, query_heads, head_dim)

@@ -1,0 +1,200 @@
+"""The two compiled programs of a model, and the few shapes they come in.
+
+`forward` reads new tokens into a cache and gives the logits after the last one;
+`sample` turns logits into a token. Neither depends on the other, and every number that a
+person can change is an array input, so only shapes compile:
+
+    forward  rows x chunk x slots    chunk: 1 to decode, CHUNKS to read a prompt
+    grow     slots -> slots          when a text outgrows its ring
+    sample   rows
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple, Protocol
+
+import jax
+import keras
+import numpy as np
+
+from playground.engine import kv_cache
+from playground.engine.kv_cache import KVCache
+from playground.samplers import ChainValues, GreedySampler, encode, sample
+
+CHUNKS = (32, 128)
+SLOT_STEPS = (512, 1024, 2048, 4096, 8192, 16384, 32768)
+
+
+class Backbone(Protocol):
+    """The sizes that shape a cache, and the weights."""
+
+    num_layers: int
+    num_key_value_heads: int
+    head_dim: int
+    sliding_window: int | None
+    context_length: int | None
+    compute_dtype: str
+    variables: list[Any]
+
+
+class CachedModel(Protocol):
+    """What the engine needs of a model."""
+
+    @property
+    def backbone(self) -> Backbone: ...
+
+    @property
+    def programs(self) -> "Programs": ...
+
+    def call_with_cache(
+        self,
+        token_ids: jax.Array,
+        cache: KVCache,
+        start: jax.Array,
+        count: jax.Array,
+        window: jax.Array,
+    ) -> tuple[jax.Array, KVCache]: ...
+
+
+class Chunk(NamedTuple):
+    """`count` tokens from `start`, padded to `size`."""
+
+    start: int
+    count: int
+    size: int
+
+
+def plan_chunks(length: int, start: int = 0) -> Iterator[Chunk]:
+    """Cut a prompt into chunks of few sizes.
+
+    Large ones first; the rest goes into one small chunk, two, or a padded large one,
+    whichever is least work: 300 tokens -> 128, 128, 32 and 32 (of which 12 are real).
+    """
+    small, large = CHUNKS
+    while start < length:
+        size = large if length - start > 2 * small else small
+        count = min(size, length - start)
+        yield Chunk(start, count, size)
+        start += count
+
+
+class Programs:
+    """The compiled programs of one model; call them from one thread."""
+
+    def __init__(self, model: CachedModel) -> None:
+        self.model = model
+        self.build_seconds = 0.0
+        self._used: set[tuple[str | int, ...]] = set()
+        # Each compiles again for a new shape of tokens, cache or logits only.
+        self._forward = jax.jit(self._call, donate_argnames="cache")
+        self._sample = jax.jit(sample)
+        self._grow = jax.jit(
+            kv_cache.grow, static_argnames="num_slots", donate_argnames="cache"
+        )
+
+    def _call(
+        self,
+        weights: list[jax.Array],
+        cache: KVCache,
+        token_ids: jax.Array,
+        start: jax.Array,
+        count: jax.Array,
+        window: jax.Array,
+    ) -> tuple[jax.Array, KVCache]:
+        token_ids = token_ids.reshape(start.shape[0], -1)
+        mapping = list(zip(self.model.backbone.variables, weights, strict=True))
+        with keras.StatelessScope(state_mapping=mapping):
+            return self.model.call_with_cache(token_ids, cache, start, count, window)
+
+    def weights(self) -> list[jax.Array]:
+        """The model's weights as they are now."""
+        return [variable.value for variable in self.model.backbone.variables]
+
+    def context_length(self) -> int:
+        """The longest text, prompt and answer together, in tokens."""
+        return self.model.backbone.context_length or SLOT_STEPS[-1]
+
+    def window(self, wanted: int | None) -> int:
+        """The window of a run: `wanted`, or the model's own, or the whole context."""
+        return wanted or self.model.backbone.sliding_window or self.context_length()
+
+    def slots_for(self, end: int, window: int) -> int:
+        """How large a ring to use before writing up to `end` (exclusive)."""
+        needed = kv_cache.slots_needed(end, window, CHUNKS[-1])
+        for slots in SLOT_STEPS:
+            if slots >= needed:
+                return slots
+        return needed
+
+    def empty_cache(self, num_slots: int) -> KVCache:
+        backbone = self.model.backbone
+        return kv_cache.empty(
+            backbone.num_layers,
+            backbone.num_key_value_heads,
+            backbone.head_dim,
+            num_slots,
+            backbone.compute_dtype,
+        )
+
+    def is_new(self, size: int, num_slots: int) -> bool:
+        """Whether a forward of this shape has not run yet, and so will compile."""
+        return ("forward", size, num_slots) not in self._used
+
+    def forward(
+        self,
+        weights: list[jax.Array],
+        cache: KVCache,
+        token_ids: np.ndarray | jax.Array,
+        start: int,
+        count: int,
+        window: int,
+    ) -> tuple[jax.Array, KVCache]:
+        """Logits [1, V] after the last of `count` tokens, and the cache with them.
+
+        token_ids [T] stand at `start` and on. The given cache is used up.
+        """
+        place = [np.array([number], np.int32) for number in (start, count, window)]
+        with self._timed_if_new("forward", token_ids.size, cache.num_slots):
+            return self._forward(weights, cache, token_ids, *place)
+
+    def grow(self, cache: KVCache, num_slots: int) -> KVCache:
+        """The cache in a larger ring; the given one is used up."""
+        with self._timed_if_new("grow", cache.num_slots, num_slots):
+            return self._grow(cache, num_slots=num_slots)
+
+    def sample(
+        self, logits: jax.Array, values: ChainValues, step: int
+    ) -> jax.Array:
+        """A token [1] for logits [1, V]; `step` numbers the draw."""
+        with self._timed_if_new("sample"):
+            return self._sample(logits, values, np.array([step], np.int32))
+
+    @contextmanager
+    def _timed_if_new(self, *shape: str | int) -> Iterator[None]:
+        """Count the first call of a shape as building: it traces and compiles."""
+        started = time.perf_counter()
+        yield
+        if shape not in self._used:
+            self._used.add(shape)
+            self.build_seconds += time.perf_counter() - started
+
+    def shapes(self, longest: int) -> Iterator[tuple[int, int]]:
+        """(chunk, slots) of every forward that texts up to `longest` tokens need."""
+        last = self.slots_for(longest, self.window(None)) if longest else 0
+        for slots in SLOT_STEPS:
+            if slots <= last:
+                yield from ((size, slots) for size in (*CHUNKS, 1))
+
+    def warm_up(self, size: int, num_slots: int) -> None:
+        """Compile the forward of this shape, the growth into it, and the sampler."""
+        weights, cache = self.weights(), self.empty_cache(num_slots)
+        if num_slots > SLOT_STEPS[0] and size == 1:
+            smaller = SLOT_STEPS[SLOT_STEPS.index(num_slots) - 1]
+            cache = self.grow(self.empty_cache(smaller), num_slots)
+        tokens = np.zeros(size, np.int32)
+        logits, cache = self.forward(weights, cache, tokens, 0, 1, 1)
+        token = self.sample(logits, encode([GreedySampler().values()], [0]), 0)
+        if size == 1:  # a token from the device, as when decoding
+            token = self.forward(weights, cache, token, 1, 1, 1)[0]
+        token.block_until_ready()

@@ -1,0 +1,129 @@
+"""From what a person asks to the engine's terms, and from tokens back to text."""
+
+import secrets
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Literal, Protocol
+
+from playground.engine import Event, Finished, Request, Step
+from playground.samplers import SamplerValues
+from playground.tokenizers import TextStream, Tokenizer
+
+StopTokenIds = Literal["auto"] | str | Sequence[int] | None
+
+
+class Limits(Protocol):
+    """What a model bounds."""
+
+    vocabulary_size: int
+    sliding_window: int | None
+    context_length: int | None
+
+
+def draw_seed() -> int:
+    """A fresh seed, in [0, 2**32)."""
+    return secrets.randbits(32)
+
+
+def make_request(
+    limits: Limits,
+    tokenizer: Tokenizer,
+    token_ids: Sequence[int],
+    *,
+    sampler: SamplerValues,
+    seed: int,
+    max_length: int | None,
+    max_new_tokens: int | None,
+    stop_token_ids: StopTokenIds,
+    sliding_window: int | None,
+) -> Request:
+    """A checked request. The answer is cut where the model's context ends.
+
+    At least one of `max_length` (counts the prompt) and `max_new_tokens` is given; the
+    smaller bound holds.
+
+    Raises:
+        ValueError: the prompt is empty or longer than the context or `max_length`, a
+            stop id is not in the vocabulary, or the window is wider than the model's.
+    """
+    length = len(token_ids)
+    if not length:
+        raise ValueError("The prompt is empty. Type something first.")
+    ends = [end for end in (limits.context_length, max_length) if end is not None]
+    if max_new_tokens is not None:
+        ends.append(length + max_new_tokens)
+    _check_length(length, limits.context_length, max_length)
+    return Request(
+        token_ids=tuple(token_ids),
+        max_new_tokens=min(ends) - length,
+        sampler=sampler,
+        seed=seed,
+        stop_token_ids=_stop_ids(stop_token_ids, tokenizer, limits.vocabulary_size),
+        sliding_window=_window(sliding_window, limits),
+    )
+
+
+def _check_length(length: int, context: int | None, max_length: int | None) -> None:
+    if context is not None and length >= context:
+        raise ValueError(
+            f"The prompt has {length:,} tokens, but this model reads at most "
+            f"{context:,} with its answer. Shorten the prompt."
+        )
+    if max_length is not None and length > max_length:
+        raise ValueError(
+            f"The prompt has {length:,} tokens already, more than the total length of "
+            f"{max_length:,} (which counts the prompt). Raise one or shorten the other."
+        )
+
+
+def _stop_ids(
+    wanted: StopTokenIds, tokenizer: Tokenizer, vocabulary_size: int
+) -> frozenset[int]:
+    if wanted is None:
+        return frozenset()
+    if isinstance(wanted, str):
+        if wanted != "auto":
+            raise ValueError(
+                f"`stop_token_ids` must be 'auto', None or token ids, got {wanted!r}."
+            )
+        return tokenizer.stop_token_ids
+    bad = [stop for stop in wanted if not 0 <= stop < vocabulary_size]
+    if bad:
+        raise ValueError(
+            f"Stop tokens must be in the vocabulary, 0 to {vocabulary_size - 1:,}; "
+            f"got {', '.join(map(str, bad))}."
+        )
+    return frozenset(int(stop) for stop in wanted)
+
+
+def _window(wanted: int | None, limits: Limits) -> int | None:
+    widest = limits.sliding_window or limits.context_length
+    if wanted is not None and (
+        wanted < 1 or (widest is not None and wanted > widest)
+    ):
+        raise ValueError(
+            f"The sliding window must be from 1 to the model's own {widest:,}, "
+            f"got {wanted:,}."
+            if widest
+            else f"The sliding window must be at least 1, got {wanted}."
+        )
+    return wanted
+
+
+def with_text(
+    events: Iterator[Event], tokenizer: Tokenizer, prompt_ids: Sequence[int]
+) -> Iterator[Event]:
+    """The same events, each token with the text that it makes certain.
+
+    All the texts together are the new text, to the byte; characters that span tokens
+    come with the last of them.
+    """
+    text = TextStream(tokenizer, context_ids=prompt_ids)
+    for event in events:
+        match event:
+            case Step():
+                yield replace(event, text=text.push(event.token_id))
+            case Finished():
+                yield replace(event, text=text.flush())
+            case _:
+                yield event

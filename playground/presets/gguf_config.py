@@ -1,0 +1,232 @@
+"""From GGUF metadata to this project's configuration, by allow-list.
+
+Each key is used, or known to change nothing, or refused by name: a key that nobody here
+has heard of may change what the model computes. The names are llama.cpp's
+(gguf-py/gguf/constants.py there); they live only in this folder.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from playground.presets.errors import LoadError
+from playground.presets.gguf_file import GGUFFile
+
+# llama.cpp writes Mistral checkpoints as "llama", Ministral 3 as "mistral3".
+ARCHITECTURES = ("llama", "mistral3")
+
+# Beginnings of keys that change nothing here.
+_HARMLESS = (
+    "general.",  # about the file, but for what is read elsewhere or listed below
+    "quantize.",  # how the quantizer was run
+    "tokenizer.",  # the tokenizer has its own list
+    "split.no",  # these matter only when split.count is above 1
+    "split.tensors.count",
+)
+# Keys of the file as a whole that are fine with one of these values.
+_ONLY_VALUE_OF_FILE: dict[str, tuple[Any, ...]] = {
+    "general.type": ("model",),
+    "general.quantization_version": (2,),
+    "split.count": (0, 1),
+}
+_REQUIRED = (
+    "block_count",
+    "context_length",
+    "embedding_length",
+    "feed_forward_length",
+    "attention.head_count",
+    "attention.layer_norm_rms_epsilon",
+)
+_OPTIONAL = (
+    "vocab_size",
+    "attention.head_count_kv",
+    "attention.key_length",
+    "attention.value_length",
+    "attention.sliding_window",
+    "rope.dimension_count",
+    "rope.freq_base",
+    "rope.scaling.type",
+    "rope.scaling.factor",
+    "rope.scale_linear",
+)
+# Keys that are fine while they say that a thing is absent.
+_ONLY_VALUE: dict[str, tuple[Any, ...]] = {
+    "expert_count": (0,),
+    "expert_used_count": (0,),
+    "use_parallel_residual": (False,),
+    "attention.causal": (True,),
+    "attention.temperature_scale": (0.0,),
+    "logit_scale": (1.0,),
+    "residual_scale": (1.0,),
+    "embedding_scale": (1.0,),
+    # What GGUF always does with the rows of q and k; old files say it.
+    "tensor_data_layout": ("Meta AI original pth",),
+}
+# Where the context ended before a scaling that is itself refused or used.
+_HARMLESS_OF_MODEL = ("rope.scaling.original_context_length", "rope.scaling.finetuned")
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Metadata:
+    """The file's pairs, with every fault noted on the way."""
+
+    architecture: str
+    file: GGUFFile
+    faults: list[str]
+
+    def get(self, key: str, default: Any = None) -> Any:
+        return self.file.metadata.get(f"{self.architecture}.{key}", default)
+
+    def whole(self, key: str, default: int = 1) -> int:
+        """A whole number of at least 1; 1 where a fault was noted."""
+        return int(self._checked(key, self.get(key, default), int))
+
+    def positive(self, key: str, default: float = 1.0) -> float:
+        return float(self._checked(key, self.get(key, default), (int, float)))
+
+    def _checked(self, key: str, value: Any, kind: Any) -> Any:
+        is_number = isinstance(value, kind) and not isinstance(value, bool)
+        if is_number and 0 < value < 2**53 and math.isfinite(value):
+            return value
+        self.faults.append(
+            f"{self.architecture}.{key} must be a number above 0, got {value!r}"
+        )
+        return 1
+
+
+def config_from_metadata(file: GGUFFile) -> dict[str, Any]:
+    """Arguments of `MistralBackbone` and `context_length`, `tie_word_embeddings`.
+
+    Raises:
+        LoadError: Everything that is missing, wrong or not supported, by name.
+    """
+    metadata = _Metadata(architecture=_architecture(file), file=file, faults=[])
+    _refuse_unknown_keys(metadata)
+    config = _config(metadata)
+    if metadata.faults:
+        raise LoadError(
+            f"{file.path.name} is not a model that can be run here:\n- "
+            + "\n- ".join(metadata.faults)
+            + "\nOnly plain Llama and Mistral decoders are supported."
+        )
+    return config
+
+
+def _architecture(file: GGUFFile) -> str:
+    found = file.metadata.get("general.architecture")
+    if found not in ARCHITECTURES:
+        raise LoadError(
+            f"{file.path.name} holds a model of architecture {found!r}. Supported: "
+            f"{', '.join(ARCHITECTURES)} (Mistral models are written as llama)."
+        )
+    return str(found)
+
+
+def _refuse_unknown_keys(metadata: _Metadata) -> None:
+    prefix = metadata.architecture + "."
+    known = {*_REQUIRED, *_OPTIONAL, *_HARMLESS_OF_MODEL, *_ONLY_VALUE}
+    pairs = metadata.file.metadata
+    for key, value in pairs.items():
+        name = key.removeprefix(prefix)
+        allowed = _ONLY_VALUE_OF_FILE.get(key) or _ONLY_VALUE.get(name)
+        is_known = _is_harmless(key) or (name in known and name != key)
+        if (allowed and value not in allowed) or not (allowed or is_known):
+            metadata.faults.append(f"{key} = {value!r} is not supported")
+    for key in metadata.file.arrays:
+        if not _is_harmless(key):
+            metadata.faults.append(f"{key} is a list, which is not supported")
+    for name in _REQUIRED:
+        if prefix + name not in pairs:
+            metadata.faults.append(f"{prefix}{name} is missing")
+
+
+def _is_harmless(key: str) -> bool:
+    return key.startswith(_HARMLESS)
+
+
+def _config(metadata: _Metadata) -> dict[str, Any]:
+    num_query_heads = metadata.whole("attention.head_count")
+    num_key_value_heads = metadata.whole("attention.head_count_kv", num_query_heads)
+    hidden_dim = metadata.whole("embedding_length")
+    head_dim = _head_dim(metadata, hidden_dim, num_query_heads)
+    if num_query_heads % num_key_value_heads:
+        metadata.faults.append(
+            f"{num_query_heads} query heads cannot share {num_key_value_heads} "
+            "key/value heads evenly"
+        )
+    return {
+        "vocabulary_size": _vocabulary_size(metadata),
+        "num_layers": _num_layers(metadata),
+        "num_query_heads": num_query_heads,
+        "num_key_value_heads": num_key_value_heads,
+        "hidden_dim": hidden_dim,
+        "head_dim": head_dim,
+        "intermediate_dim": metadata.whole("feed_forward_length"),
+        "rope_max_wavelength": metadata.positive("rope.freq_base", 10_000.0),
+        "rope_scaling_factor": _rope_scaling_factor(metadata),
+        "layer_norm_epsilon": metadata.positive("attention.layer_norm_rms_epsilon"),
+        "sliding_window": _sliding_window(metadata),
+        "context_length": metadata.whole("context_length"),
+        "tie_word_embeddings": "output.weight" not in metadata.file.tensors,
+    }
+
+
+def _num_layers(metadata: _Metadata) -> int:
+    """Checked before a table of rules is made for so many layers."""
+    num_layers, num_tensors = metadata.whole("block_count"), len(metadata.file.tensors)
+    if num_layers > num_tensors:
+        metadata.faults.append(
+            f"{metadata.architecture}.block_count = {num_layers}, but the file has "
+            f"only {num_tensors} tensors"
+        )
+    return num_layers
+
+
+def _head_dim(metadata: _Metadata, hidden_dim: int, num_query_heads: int) -> int:
+    head_dim = metadata.whole("attention.key_length", hidden_dim // num_query_heads)
+    for key in ("attention.value_length", "rope.dimension_count"):
+        found = metadata.get(key, head_dim)
+        if found != head_dim:
+            metadata.faults.append(
+                f"{metadata.architecture}.{key} = {found!r} differs from the size of "
+                f"a head, {head_dim}; it must be the same"
+            )
+    if head_dim % 2:
+        metadata.faults.append(f"the size of a head, {head_dim}, must be even")
+    return head_dim
+
+
+def _vocabulary_size(metadata: _Metadata) -> int:
+    """The number of tokens. The tensor table checks the embedding against it."""
+    tokens = metadata.file.arrays.get("tokenizer.ggml.tokens", [])
+    if len(tokens) == 0:
+        metadata.faults.append("tokenizer.ggml.tokens is missing, so no tokenizer")
+        return 1
+    size = metadata.whole("vocab_size", len(tokens))
+    if size != len(tokens):
+        metadata.faults.append(
+            f"{metadata.architecture}.vocab_size = {size}, but there are "
+            f"{len(tokens)} tokens"
+        )
+    return size
+
+
+def _sliding_window(metadata: _Metadata) -> int | None:
+    """Keys that a token sees, itself included. Absent and 0 mean all of them."""
+    if not metadata.get("attention.sliding_window", 0):
+        return None
+    return metadata.whole("attention.sliding_window")
+
+
+def _rope_scaling_factor(metadata: _Metadata) -> float:
+    """Positions are divided by it ("linear" scaling)."""
+    kind = metadata.get("rope.scaling.type", "linear")
+    if kind not in ("none", "linear"):
+        metadata.faults.append(
+            f"{metadata.architecture}.rope.scaling.type = {kind!r} is not supported; "
+            "none and linear are"
+        )
+    # Files from before `rope.scaling.*` have `rope.scale_linear`.
+    old = metadata.positive("rope.scale_linear", 1.0)
+    factor = metadata.positive("rope.scaling.factor", old)
+    return 1.0 if kind == "none" else factor

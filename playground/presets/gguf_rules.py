@@ -1,0 +1,153 @@
+"""Which GGUF tensor becomes which variable, and how.
+
+d hidden, f intermediate, h head, Q query heads, K key/value heads, V vocabulary.
+GGUF stores matrices as (out, in), and so do this project's kernels.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from playground.presets.errors import LoadError
+from playground.presets.gguf_file import GGUFFile
+
+Values = NDArray[np.float32]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """One tensor's name and shape in the file, its path here, and the change."""
+
+    tensor: str
+    shape: tuple[int, ...]
+    path: str
+    transform: Callable[[Values], Values]
+
+
+def unpermute_rope(rows: Values, num_heads: int) -> Values:
+    """Undoes llama.cpp's reordering of the rows of q and k, within each head.
+
+    Its rope turns neighbours (0, 1), (2, 3); ours turns the halves: row i with row
+    i + h/2, as Hugging Face does. So llama.cpp's converter interleaves the halves:
+
+    >>> stored = np.array([[0.], [2.], [1.], [3.]], np.float32)  # one head, h = 4
+    >>> unpermute_rope(stored, 1).ravel().tolist()
+    [0.0, 1.0, 2.0, 3.0]
+    """
+    heads = rows.reshape(num_heads, -1, 2, *rows.shape[1:])
+    return heads.swapaxes(1, 2).reshape(rows.shape)
+
+
+def rules(config: dict[str, Any]) -> list[Rule]:
+    """The whole table for a model of this configuration."""
+    vocabulary, hidden = config["vocabulary_size"], config["hidden_dim"]
+    table = [
+        _same("token_embd.weight", (vocabulary, hidden), "token_embedding/embeddings"),
+        _same("output_norm.weight", (hidden,), "sequence_output_layernorm/scale"),
+    ]
+    if not config["tie_word_embeddings"]:
+        table.append(
+            Rule(
+                tensor="output.weight",
+                shape=(vocabulary, hidden),
+                path="token_embedding/reverse_embeddings",
+                transform=np.transpose,
+            )
+        )
+    for layer in range(config["num_layers"]):
+        table += _layer_rules(layer, config)
+    return table
+
+
+def _layer_rules(layer: int, config: dict[str, Any]) -> list[Rule]:
+    hidden, intermediate = config["hidden_dim"], config["intermediate_dim"]
+    query_heads, key_value_heads = (
+        config["num_query_heads"],
+        config["num_key_value_heads"],
+    )
+    query_rows = query_heads * config["head_dim"]
+    key_rows = key_value_heads * config["head_dim"]
+    file, ours = f"blk.{layer}.", f"transformer_layer_{layer}/"
+    attention = ours + "self_attention/"
+    return [
+        _same(
+            file + "attn_norm.weight",
+            (hidden,),
+            ours + "self_attention_layernorm/scale",
+        ),
+        Rule(
+            tensor=file + "attn_q.weight",
+            shape=(query_rows, hidden),
+            path=attention + "query/kernel",
+            transform=partial(unpermute_rope, num_heads=query_heads),
+        ),
+        Rule(
+            tensor=file + "attn_k.weight",
+            shape=(key_rows, hidden),
+            path=attention + "key/kernel",
+            transform=partial(unpermute_rope, num_heads=key_value_heads),
+        ),
+        _same(file + "attn_v.weight", (key_rows, hidden), attention + "value/kernel"),
+        _same(
+            file + "attn_output.weight",
+            (hidden, query_rows),
+            attention + "attention_output/kernel",
+        ),
+        _same(
+            file + "ffn_norm.weight", (hidden,), ours + "feedforward_layernorm/scale"
+        ),
+        _same(
+            file + "ffn_gate.weight",
+            (intermediate, hidden),
+            ours + "feedforward_gate_dense/kernel",
+        ),
+        _same(
+            file + "ffn_up.weight",
+            (intermediate, hidden),
+            ours + "feedforward_intermediate_dense/kernel",
+        ),
+        _same(
+            file + "ffn_down.weight",
+            (hidden, intermediate),
+            ours + "feedforward_output_dense/kernel",
+        ),
+    ]
+
+
+def _same(tensor: str, shape: tuple[int, ...], path: str) -> Rule:
+    return Rule(tensor=tensor, shape=shape, path=path, transform=lambda values: values)
+
+
+def check_tensors(file: GGUFFile, table: list[Rule]) -> None:
+    """Compares the file with the table. Raises one LoadError with all differences."""
+    wanted = {rule.tensor: rule.shape for rule in table}
+    found = {info.name: info.shape for info in file.tensors.values()}
+    faults = [f"{name} is missing" for name in wanted if name not in found]
+    faults += [f"{name} is not supported" for name in found if name not in wanted]
+    faults += [
+        f"{name} has the shape {list(found[name])}, expected {list(shape)}"
+        for name, shape in wanted.items()
+        if name in found and found[name] != shape
+    ]
+    if faults:
+        raise LoadError(
+            f"The tensors of {file.path.name} do not fit its configuration:\n- "
+            + "\n- ".join(_shortened(faults))
+            + "\nOnly plain Llama and Mistral decoders are supported."
+        )
+
+
+def _shortened(faults: list[str], most: int = 30) -> list[str]:
+    """A wrong `block_count` makes hundreds of them."""
+    left = len(faults) - most
+    return faults[:most] + ([f"and {left} more"] if left > 0 else [])
+
+
+def read_tensors(file: GGUFFile, table: list[Rule]) -> Iterator[tuple[str, Values]]:
+    """(our path, values), one after the other."""
+    for rule in table:
+        yield rule.path, rule.transform(file.read(rule.tensor))

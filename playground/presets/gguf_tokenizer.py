@@ -1,0 +1,251 @@
+"""The tokenizer inside a GGUF file, by allow-list like the configuration."""
+
+import struct
+from collections.abc import Sequence
+from typing import Any, cast, get_args
+
+import numpy as np
+
+from playground.presets.errors import LoadError
+from playground.presets.gguf_file import GGUFFile
+from playground.tokenizers import (
+    ByteLevelBPETokenizer,
+    MistralTokenizer,
+    Tokenizer,
+)
+from playground.tokenizers.byte_level_bpe import PreTokenizer
+
+# Kinds of tokens; SentencePiece has the same numbers.
+_UNKNOWN, _CONTROL, _USER_DEFINED, _BYTE = 2, 3, 4, 6
+_KINDS = range(1, 7)
+
+# fmt: off
+_USED = frozenset([
+    "model", "pre", "tokens", "token_type", "scores", "merges", "add_bos_token",
+    "add_space_prefix", "remove_extra_whitespaces", "bos_token_id", "eos_token_id",
+    "eot_token_id", "eom_token_id", "padding_token_id", "unknown_token_id",
+])
+# fmt: on
+# Names of special tokens that no decoder here asks for.
+# fmt: off
+_HARMLESS = frozenset([
+    "seperator_token_id", "cls_token_id", "mask_token_id", "prefix_token_id",
+    "suffix_token_id", "middle_token_id", "fim_pre_token_id", "fim_suf_token_id",
+    "fim_mid_token_id", "fim_pad_token_id", "fim_rep_token_id", "fim_sep_token_id",
+    "token_type_count",
+])
+# fmt: on
+_ONLY_FALSE = frozenset(["add_eos_token", "add_sep_token"])
+_CHAT_TEMPLATE = "tokenizer.chat_template"
+
+
+def tokenizer_from_metadata(file: GGUFFile) -> Tokenizer:
+    """Builds the file's tokenizer.
+
+    Raises:
+        LoadError: A kind of tokenizer that is not supported, or damaged metadata.
+    """
+    _refuse_unknown_keys(file)
+    try:
+        match file.metadata.get("tokenizer.ggml.model"):
+            case "gpt2":
+                return _byte_level_bpe(file)
+            case "llama":
+                return _sentencepiece(file)
+            case other:
+                raise ValueError(
+                    f"a tokenizer of the kind {other!r}; gpt2 (byte-level BPE) and "
+                    "llama (SentencePiece) are supported"
+                )
+    except ValueError as error:
+        raise LoadError(f"{file.path.name} cannot be tokenized for: {error}") from error
+
+
+def _refuse_unknown_keys(file: GGUFFile) -> None:
+    faults = []
+    for key in (*file.metadata, *file.arrays):
+        if not key.startswith("tokenizer.") or _is_template_or_copy(key):
+            continue
+        name, value = key.removeprefix("tokenizer.ggml."), file.metadata.get(key)
+        if name in _ONLY_FALSE and value is False:
+            continue
+        if name not in _USED | _HARMLESS:
+            shown = key if value is None else f"{key} = {value!r}"
+            faults.append(f"{shown} is not supported")
+    if faults:
+        raise LoadError(f"The tokenizer of {file.path.name}: {'; '.join(faults)}.")
+
+
+def _is_template_or_copy(key: str) -> bool:
+    """Other templates by name, and the same tokenizer in other programs' words."""
+    return key.startswith(_CHAT_TEMPLATE) or key in (
+        "tokenizer.huggingface.json",
+        "tokenizer.rwkv.world",
+    )
+
+
+def _byte_level_bpe(file: GGUFFile) -> Tokenizer:
+    pre_tokenizer = file.metadata.get("tokenizer.ggml.pre")
+    if pre_tokenizer not in get_args(PreTokenizer):
+        raise ValueError(
+            f"its pre-tokenizer is {pre_tokenizer!r}; "
+            f"{', '.join(get_args(PreTokenizer))} are supported"
+        )
+    if _get(file, "add_space_prefix", bool, False):
+        raise ValueError("add_space_prefix is only supported with SentencePiece")
+    tokens = _strings(file, "tokens")
+    kinds = _kinds(file, len(tokens))
+    return ByteLevelBPETokenizer(
+        tokens,
+        [_pair(merge) for merge in _strings(file, "merges")],
+        pre_tokenizer=cast(PreTokenizer, pre_tokenizer),
+        start_token_id=_id(file, "bos", len(tokens)),
+        end_token_id=_id(file, "eos", len(tokens)),
+        pad_token_id=_id(file, "padding", len(tokens)),
+        special_token_ids=_ids_of_kind(_CONTROL, kinds),
+        user_token_ids=_ids_of_kind(_USER_DEFINED, kinds),
+        stop_token_ids=_ends_of_turn(file, len(tokens)),
+        add_start_token=_get(file, "add_bos_token", bool, False),
+        chat_template=_chat_template(file),
+    )
+
+
+def _sentencepiece(file: GGUFFile) -> Tokenizer:
+    tokens = _strings(file, "tokens")
+    start = _id(file, "bos", len(tokens), 1) or 0
+    end = _id(file, "eos", len(tokens), 2) or 0
+    proto = sentencepiece_proto(
+        tokens,
+        _numbers(file, "scores", len(tokens), "f"),
+        _kinds(file, len(tokens)),
+        add_space_prefix=_get(file, "add_space_prefix", bool, True),
+        remove_extra_spaces=_get(file, "remove_extra_whitespaces", bool, False),
+    )
+    return MistralTokenizer(
+        proto,
+        start_token=tokens[start],
+        end_token=tokens[end],
+        pad_token_id=_id(file, "padding", len(tokens)),
+        stop_token_ids=_ends_of_turn(file, len(tokens)),
+        add_start_token=_get(file, "add_bos_token", bool, True),
+        chat_template=_chat_template(file),
+    )
+
+
+def sentencepiece_proto(
+    tokens: Sequence[str],
+    scores: Sequence[float],
+    kinds: Sequence[int],
+    *,
+    add_space_prefix: bool,
+    remove_extra_spaces: bool,
+) -> bytes:
+    """A SentencePiece BPE model, serialized (sentencepiece_model.proto there).
+
+    A message of Protocol Buffers is a list of fields: a number for the field and its
+    wire type, then the value. These few need no library.
+    """
+    pieces = (
+        _text(1, _text(1, _spelt(token, kind)) + _float(2, score) + _varint(3, kind))
+        for token, score, kind in zip(tokens, scores, kinds, strict=True)
+    )
+    byte_fallback = kinds.count(_BYTE) == 256
+    trainer = _varint(3, 2) + _varint(4, len(tokens)) + _varint(35, byte_fallback)
+    normalizer = _text(1, b"identity") + _varint(3, add_space_prefix)
+    normalizer += _varint(4, remove_extra_spaces) + _varint(5, True)
+    return b"".join(pieces) + _text(2, trainer) + _text(3, normalizer)
+
+
+def _spelt(token: str, kind: int) -> bytes:
+    """llama.cpp spells user-defined tokens with spaces, SentencePiece never does."""
+    return (token.replace(" ", "▁") if kind == _USER_DEFINED else token).encode()
+
+
+def _base128(number: int) -> bytes:
+    """Seven bits a byte, the lowest first; the eighth says that more follow.
+
+    >>> _base128(300).hex()
+    'ac02'
+    """
+    out = bytearray()
+    while number > 0x7F:
+        out.append(number & 0x7F | 0x80)
+        number >>= 7
+    return bytes([*out, number])
+
+
+def _varint(field: int, value: int) -> bytes:
+    return _base128(field << 3) + _base128(int(value))
+
+
+def _float(field: int, value: float) -> bytes:
+    return _base128(field << 3 | 5) + struct.pack("<f", value)
+
+
+def _text(field: int, value: bytes) -> bytes:
+    return _base128(field << 3 | 2) + _base128(len(value)) + value
+
+
+def _get(file: GGUFFile, name: str, kind: type, default: Any) -> Any:
+    value = file.metadata.get(f"tokenizer.ggml.{name}", default)
+    if not isinstance(value, kind):
+        raise ValueError(f"tokenizer.ggml.{name} must be {kind.__name__}")
+    return value
+
+
+def _strings(file: GGUFFile, name: str) -> list[str]:
+    values = file.arrays.get(f"tokenizer.ggml.{name}")
+    if not isinstance(values, list):
+        raise ValueError(f"tokenizer.ggml.{name} must be a list of texts")
+    return values
+
+
+def _numbers(file: GGUFFile, name: str, count: int, kinds: str) -> list[Any]:
+    """`count` numbers; `kinds` are the letters of the NumPy kinds that will do."""
+    values = file.arrays.get(f"tokenizer.ggml.{name}")
+    if (
+        not isinstance(values, np.ndarray)
+        or values.dtype.kind not in kinds
+        or len(values) != count
+    ):
+        raise ValueError(f"tokenizer.ggml.{name} must be a list of {count} numbers")
+    return list(values.tolist())
+
+
+def _kinds(file: GGUFFile, count: int) -> list[int]:
+    kinds = _numbers(file, "token_type", count, "iu")
+    if not set(kinds) <= set(_KINDS):
+        raise ValueError(f"tokenizer.ggml.token_type must be in 1..6: {set(kinds)}")
+    return kinds
+
+
+def _ids_of_kind(kind: int, kinds: Sequence[int]) -> list[int]:
+    return [id_ for id_, found in enumerate(kinds) if found == kind]
+
+
+def _id(
+    file: GGUFFile, name: str, count: int, default: int | None = None
+) -> int | None:
+    id_ = file.metadata.get(f"tokenizer.ggml.{name}_token_id", default)
+    if id_ is not None and not (isinstance(id_, int) and 0 <= id_ < count):
+        raise ValueError(f"tokenizer.ggml.{name}_token_id must be below {count}")
+    return id_
+
+
+def _ends_of_turn(file: GGUFFile, count: int) -> list[int]:
+    ids = [_id(file, name, count) for name in ("eot", "eom")]
+    return [id_ for id_ in ids if id_ is not None]
+
+
+def _pair(merge: str) -> tuple[str, str]:
+    left, space, right = merge.partition(" ")
+    if not (left and space and right):
+        raise ValueError(f"the merge {merge!r} is not two tokens")
+    return left, right
+
+
+def _chat_template(file: GGUFFile) -> str | None:
+    template = file.metadata.get(_CHAT_TEMPLATE)
+    if template is not None and not isinstance(template, str):
+        raise ValueError(f"{_CHAT_TEMPLATE} must be a text")
+    return template

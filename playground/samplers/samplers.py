@@ -1,0 +1,189 @@
+"""The samplers under keras_hub's names: what a person asks for, as plain numbers.
+
+A sampler holds and checks numbers, nothing else. `values()` hands them to the chain
+(chain.py), which draws the tokens; so changing or swapping samplers compiles nothing.
+"""
+
+from dataclasses import dataclass
+from numbers import Integral, Real
+from typing import Any, Self, TypeGuard
+
+import numpy as np
+
+MAX_SEED = 2**32 - 1
+MAX_FLOAT32 = float(np.finfo(np.float32).max)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SamplerValues:
+    """The numbers of one sampler as the chain takes them; the defaults cut nothing."""
+
+    temperature: float = 1.0  # [0, inf); 0 = greedy
+    top_k: int = 0  # tokens kept, >= 0; 0 = off
+    top_p: float = 1.0  # probability kept, (0, 1]; 1 = off
+
+
+class Sampler:
+    """Base of all samplers: draws from the whole distribution.
+
+    Args:
+        temperature: divides the logits before anything else, [0, inf). Below 1 the
+            likely tokens gain, above 1 the unlikely ones; 0 always takes the most
+            likely token.
+
+    Raises ValueError if a number is out of range.
+    """
+
+    seed: int | None = None  # those that draw have their own
+
+    def __init__(self, temperature: float = 1.0) -> None:
+        self.temperature = _check_temperature(temperature)
+
+    def values(self) -> SamplerValues:
+        """The numbers that this sampler gives to the chain."""
+        return SamplerValues(temperature=self.temperature)
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments; `from_config` takes them back."""
+        return {"temperature": self.temperature}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        return cls(**config)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Sampler):
+            return NotImplemented
+        return type(self) is type(other) and self.get_config() == other.get_config()
+
+    def __hash__(self) -> int:
+        return hash((type(self), tuple(self.get_config().items())))
+
+    def __repr__(self) -> str:
+        arguments = (f"{name}={value!r}" for name, value in self.get_config().items())
+        return f"{type(self).__name__}({', '.join(arguments)})"
+
+
+class GreedySampler(Sampler):
+    """Always the most likely token; of equally likely ones the lowest id.
+
+    `temperature` is kept for keras_hub's configs and changes nothing.
+    """
+
+    def values(self) -> SamplerValues:
+        return SamplerValues(temperature=0.0)
+
+
+class RandomSampler(Sampler):
+    """Draws from the whole distribution.
+
+    Args:
+        seed: [0, 2**32), or None for a fresh one in each run.
+        temperature: as in `Sampler`.
+    """
+
+    def __init__(self, seed: int | None = None, temperature: float = 1.0) -> None:
+        super().__init__(temperature=temperature)
+        self.seed = _check_seed(seed)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "seed": self.seed}
+
+
+class TopKSampler(RandomSampler):
+    """Draws from the k most likely tokens; those that tie with the k-th stay too.
+
+    Args:
+        k: tokens kept, >= 1.
+        seed: [0, 2**32), or None for a fresh one in each run.
+        temperature: as in `Sampler`.
+    """
+
+    def __init__(
+        self, k: int = 5, seed: int | None = None, temperature: float = 1.0
+    ) -> None:
+        super().__init__(seed=seed, temperature=temperature)
+        self.k = _check_k(k)
+
+    def values(self) -> SamplerValues:
+        return SamplerValues(temperature=self.temperature, top_k=self.k)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "k": self.k}
+
+
+class TopPSampler(RandomSampler):
+    """Draws from the fewest most likely tokens whose probability reaches p.
+
+    Tokens that tie with the last one kept stay too. With `k`, at most the k most
+    likely ones stay; p still counts the probability before that cut, as in keras_hub.
+
+    Args:
+        p: probability kept, (0, 1]; 1.0 keeps everything.
+        k: tokens kept, >= 1, or None for no such limit.
+        seed: [0, 2**32), or None for a fresh one in each run.
+        temperature: as in `Sampler`.
+    """
+
+    def __init__(
+        self,
+        p: float = 0.1,
+        k: int | None = None,
+        seed: int | None = None,
+        temperature: float = 1.0,
+    ) -> None:
+        super().__init__(seed=seed, temperature=temperature)
+        self.p = _check_p(p)
+        self.k = None if k is None else _check_k(k)
+
+    def values(self) -> SamplerValues:
+        return SamplerValues(
+            temperature=self.temperature, top_k=self.k or 0, top_p=self.p
+        )
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "p": self.p, "k": self.k}
+
+
+def _check_temperature(temperature: object) -> float:
+    # The chain computes in float32, where 1e39 is already infinite.
+    if _is_real(temperature) and 0 <= float(temperature) <= MAX_FLOAT32:
+        return float(temperature)
+    raise ValueError(
+        f"`temperature` must be a finite number >= 0, got {temperature!r}. "
+        "Use 1.0 to leave the model's distribution as it is, 0 for greedy."
+    )
+
+
+def _check_p(p: object) -> float:
+    if _is_real(p) and 0 < float(p) <= 1:
+        return float(p)
+    raise ValueError(f"`p` must be in (0, 1], got {p!r}. Use 1.0 to switch it off.")
+
+
+def _check_k(k: object) -> int:
+    if _is_whole(k) and int(k) >= 1:
+        return int(k)
+    raise ValueError(
+        f"`k` must be a whole number >= 1, got {k!r}. "
+        "Use RandomSampler to draw from all tokens."
+    )
+
+
+def _check_seed(seed: object) -> int | None:
+    if seed is None:
+        return None
+    if _is_whole(seed) and 0 <= int(seed) <= MAX_SEED:
+        return int(seed)
+    raise ValueError(
+        f"`seed` must be a whole number from 0 to {MAX_SEED}, got {seed!r}. "
+        "Use None for a fresh one in each run."
+    )
+
+
+def _is_real(x: object) -> TypeGuard[Real]:
+    return isinstance(x, Real) and not isinstance(x, bool)
+
+
+def _is_whole(x: object) -> TypeGuard[Integral]:
+    return isinstance(x, Integral) and not isinstance(x, bool)

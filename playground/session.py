@@ -1,0 +1,205 @@
+"""One person's runs: what was asked, what came, and the way to stop it."""
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from playground import samplers
+from playground.engine import (
+    WARM_LENGTH,
+    BusyError,
+    Engine,
+    Event,
+    Finished,
+    Loading,
+    Request,
+    Run,
+    Step,
+)
+from playground.models import MistralCausalLM
+from playground.models.loading import Report
+from playground.models.prompting import draw_seed, make_request, with_text
+from playground.settings import GenerationSettings
+
+MAX_PROMPT_CHARACTERS = 100_000
+
+
+@dataclass
+class Transcript:
+    """What one run was given and has made so far.
+
+    `prompt_text` is the exact prompt that the model reads, chat template and all;
+    `token_ids` are the new tokens, a stop token included; `seed` is the one in use.
+    """
+
+    settings: GenerationSettings
+    seed: int
+    prompt_text: str = ""
+    prompt_token_ids: tuple[int, ...] = ()
+    text: str = ""
+    token_ids: list[int] = field(default_factory=list)
+
+    def add(self, event: Event) -> None:
+        """Keep what `event` brings."""
+        if isinstance(event, Step):
+            self.token_ids.append(event.token_id)
+        if isinstance(event, Step | Finished):
+            self.text += event.text
+
+
+class Session:
+    """Asks an engine for text and keeps what came. One for each tab or panel."""
+
+    def __init__(self, engine: Engine[MistralCausalLM]) -> None:
+        self.engine = engine
+        self.transcript: Transcript | None = None
+        self._stopped = threading.Event()
+        self._run: Run | None = None
+
+    def generate(self, prompt: str, settings: GenerationSettings) -> Iterator[Event]:
+        """Start a run; its events end with exactly one `Finished`.
+
+        A run that is still going is stopped first. Closing the iterator stops this one.
+        While the model loads, the run waits and says so.
+
+        Raises:
+            ValueError: the prompt is empty, too long or broken, or a setting does not
+                fit the model. The text made before is then untouched.
+        """
+        _check_prompt(prompt)
+        seed = draw_seed() if settings.seed is None else settings.seed
+        transcript = Transcript(settings=settings, seed=seed)
+        if self.engine.model is not None:
+            _prepare(self.engine.model, prompt, transcript)
+        self.stop()
+        self.transcript, self._stopped = transcript, threading.Event()
+        return self._events(prompt, transcript, self._stopped)
+
+    def stop(self) -> None:
+        """End the run within one step, if there is one; its text stays."""
+        self._stopped.set()
+        if self._run is not None:
+            self._run.cancel()
+
+    @property
+    def prompt_text(self) -> str:
+        """The exact prompt of the latest run, "" before there is one."""
+        return self.transcript.prompt_text if self.transcript else ""
+
+    @property
+    def text(self) -> str:
+        """The new text of the latest run so far."""
+        return self.transcript.text if self.transcript else ""
+
+    @property
+    def seed(self) -> int | None:
+        """The seed that the latest run uses."""
+        return self.transcript.seed if self.transcript else None
+
+    def _events(
+        self, prompt: str, transcript: Transcript, stopped: threading.Event
+    ) -> Iterator[Event]:
+        yield from self._wait_for_model(stopped)
+        if stopped.is_set():
+            yield Finished(reason="cancelled")
+            return
+        model = self.engine.model
+        if model is None:
+            yield Finished(reason="error", message=self.engine.status.message)
+            return
+        try:
+            request = _prepare(model, prompt, transcript)
+            run = self.engine.submit(request)
+        except (ValueError, BusyError) as fault:
+            yield Finished(reason="error", message=str(fault))
+            return
+        yield from self._listen(run, model, transcript, stopped)
+
+    def _listen(
+        self,
+        run: Run,
+        model: MistralCausalLM,
+        transcript: Transcript,
+        stopped: threading.Event,
+    ) -> Iterator[Event]:
+        self._run = run
+        if stopped.is_set():  # between submitting and here
+            run.cancel()
+        tokenizer = model.text_preprocessor.tokenizer
+        try:
+            for event in with_text(run, tokenizer, transcript.prompt_token_ids):
+                transcript.add(event)
+                yield event
+        finally:
+            run.cancel()
+
+    def _wait_for_model(self, stopped: threading.Event) -> Iterator[Event]:
+        shown: Event | None = None
+        while not (stopped.is_set() or self.engine.wait_for_model(0.1)):
+            status = self.engine.status
+            now = Loading(message=status.message, fraction=status.fraction)
+            if now != shown:
+                shown = now
+                yield now
+
+
+def _check_prompt(prompt: str) -> None:
+    if not isinstance(prompt, str):
+        raise ValueError(f"The prompt must be text, got {type(prompt).__name__}.")
+    if not prompt.strip():
+        raise ValueError("The prompt is empty. Type something first.")
+    if len(prompt) > MAX_PROMPT_CHARACTERS:
+        raise ValueError(
+            f"The prompt has {len(prompt):,} characters; at most "
+            f"{MAX_PROMPT_CHARACTERS:,} are read. Shorten it."
+        )
+
+
+def _prepare(model: MistralCausalLM, prompt: str, transcript: Transcript) -> Request:
+    """The request for a prompt; notes the exact prompt in the transcript."""
+    settings, preprocessor = transcript.settings, model.text_preprocessor
+    if settings.chat:
+        prompt = preprocessor.chat_prompt(prompt)
+    token_ids = preprocessor.prompt_ids(prompt)
+    request = make_request(
+        model.backbone,
+        preprocessor.tokenizer,
+        token_ids,
+        sampler=_sampler(settings).values(),
+        seed=transcript.seed,
+        max_length=settings.max_length,
+        max_new_tokens=settings.max_new_tokens,
+        stop_token_ids=settings.stop_token_ids,
+        sliding_window=settings.sliding_window,
+    )
+    transcript.prompt_text, transcript.prompt_token_ids = prompt, request.token_ids
+    return request
+
+
+def _sampler(settings: GenerationSettings) -> samplers.Sampler:
+    temperature = settings.temperature
+    match settings.sampler:
+        case "greedy":
+            return samplers.GreedySampler()
+        case "top_k":
+            return samplers.TopKSampler(settings.top_k, temperature=temperature)
+        case "top_p":
+            return samplers.TopPSampler(settings.top_p, temperature=temperature)
+        case _:
+            return samplers.RandomSampler(temperature=temperature)
+
+
+def start_engine(
+    preset: str, warm_length: int = WARM_LENGTH, **overrides: Any
+) -> Engine[MistralCausalLM]:
+    """An engine that loads `preset` in the background; returns at once.
+
+    `overrides` replace the preset's own arguments, such as `sliding_window` or `dtype`.
+    Texts up to `warm_length` tokens compile nothing once it is ready.
+    """
+
+    def load(report: Report) -> MistralCausalLM:
+        return MistralCausalLM.from_preset(preset, report=report, **overrides)
+
+    return Engine(load, warm_length)

@@ -1,0 +1,62 @@
+"""The settings of one run: frozen, checked, and the same in JSON, page and code."""
+
+import json
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Self
+
+from playground.controls import BY_NAME, CONTROLS
+
+
+def _default(name: str) -> Any:
+    return BY_NAME[name].default
+
+
+@dataclass(frozen=True, kw_only=True)
+class GenerationSettings:
+    """Everything that a person chooses for one run.
+
+    Bounds and meanings are those of `playground.controls`. At most one of
+    `max_new_tokens` and `max_length` may be given; `max_length` counts the prompt, as in
+    keras-hub. Raises ValueError that lists every fault at once.
+    """
+
+    sampler: str = _default("sampler")
+    temperature: float = _default("temperature")
+    top_k: int = _default("top_k")
+    top_p: float = _default("top_p")
+    seed: int | None = _default("seed")
+    max_new_tokens: int | None = _default("max_new_tokens")
+    max_length: int | None = _default("max_length")
+    stop_token_ids: str | tuple[int, ...] | None = _default("stop_token_ids")
+    sliding_window: int | None = _default("sliding_window")
+    chat: bool = _default("chat")
+    strip_prompt: bool = _default("strip_prompt")
+
+    def __post_init__(self) -> None:
+        if isinstance(self.stop_token_ids, list):
+            object.__setattr__(self, "stop_token_ids", tuple(self.stop_token_ids))
+        faults = [
+            fault
+            for control in CONTROLS
+            if (fault := control.fault(getattr(self, control.name)))
+        ]
+        if not faults and (self.max_new_tokens is None) == (self.max_length is None):
+            faults = [
+                "Give one of `max_new_tokens` and `max_length`, not both or neither; "
+                f"got {self.max_new_tokens} and {self.max_length}."
+            ]
+        if faults:
+            raise ValueError("\n".join(faults))
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values that `json.dumps` takes and `from_json` gives back unchanged."""
+        values: dict[str, Any] = json.loads(json.dumps(asdict(self)))
+        return values
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Self:
+        """Settings from `to_json`'s output; ValueError names unknown keys."""
+        known = {field.name for field in fields(cls)}
+        if unknown := sorted(set(values) - known):
+            raise ValueError(f"Unknown settings {unknown}; known: {sorted(known)}.")
+        return cls(**values)

@@ -1,0 +1,15 @@
+"""Tokenizers, streamed text and chat templates."""
+
+from playground.tokenizers.byte_level_bpe import ByteLevelBPETokenizer
+from playground.tokenizers.chat import render_chat
+from playground.tokenizers.sentencepiece_tokenizer import MistralTokenizer
+from playground.tokenizers.text_stream import TextStream
+from playground.tokenizers.tokenizer import Tokenizer
+
+__all__ = [
+    "ByteLevelBPETokenizer",
+    "MistralTokenizer",
+    "TextStream",
+    "Tokenizer",
+    "render_chat",
+]

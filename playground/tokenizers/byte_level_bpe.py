@@ -1,0 +1,123 @@
+"""Byte-level BPE, as GPT-2 has it, over the `tokenizers` package.
+
+A text is cut into words by a pattern, each word's UTF-8 bytes become letters (one for
+each byte, "Ġ" for the space), and pairs of letters are merged in the order learnt.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+from tokenizers import Tokenizer as MergeTokenizer
+from tokenizers import models, pre_tokenizers
+
+from playground.tokenizers.tokenizer import Tokenizer
+
+PreTokenizer = Literal["gpt-2", "smollm"]
+
+
+class ByteLevelBPETokenizer(Tokenizer):
+    """A vocabulary of byte-level tokens and their merges.
+
+    Args:
+        tokens: All tokens; a token's place is its id. Special ones are spelt as they
+            are, the others in the letters of `byte_letters`.
+        merges: Pairs of tokens, the first learnt first.
+        pre_tokenizer: How words are cut: "gpt-2", or "smollm", which first cuts each
+            digit from its neighbours.
+        start_token_id, end_token_id, pad_token_id, special_token_ids, stop_token_ids,
+            add_start_token, chat_template: See `Tokenizer`.
+        user_token_ids: Ids of tokens that stand for the very text they are spelt with;
+            they are found in a text before anything else.
+
+    Raises:
+        ValueError: A merge of tokens that are not in the vocabulary, a token twice.
+    """
+
+    def __init__(
+        self,
+        tokens: Sequence[str],
+        merges: Sequence[tuple[str, str]],
+        *,
+        pre_tokenizer: PreTokenizer = "gpt-2",
+        start_token_id: int | None = None,
+        end_token_id: int | None = None,
+        pad_token_id: int | None = None,
+        special_token_ids: Iterable[int] = (),
+        user_token_ids: Iterable[int] = (),
+        stop_token_ids: Iterable[int] = (),
+        add_start_token: bool = False,
+        chat_template: str | None = None,
+    ) -> None:
+        super().__init__(
+            tokens,
+            start_token_id=start_token_id,
+            end_token_id=end_token_id,
+            pad_token_id=pad_token_id,
+            special_token_ids=special_token_ids,
+            stop_token_ids=stop_token_ids,
+            add_start_token=add_start_token,
+            chat_template=chat_template,
+        )
+        if len(self._ids) != len(self._tokens):
+            raise ValueError("The vocabulary has a token twice.")
+        self._letters = byte_letters()
+        self._bytes = {letter: byte for byte, letter in enumerate(self._letters)}
+        self._literal = self.special_token_ids | frozenset(user_token_ids)
+        self._merger = self._build(merges, pre_tokenizer, user_token_ids)
+
+    def _build(
+        self,
+        merges: Sequence[tuple[str, str]],
+        pre_tokenizer: PreTokenizer,
+        user_token_ids: Iterable[int],
+    ) -> MergeTokenizer:
+        try:
+            merger = MergeTokenizer(models.BPE(vocab=self._ids, merges=list(merges)))
+        except Exception as error:  # the package raises nothing narrower
+            raise ValueError(
+                f"The merges do not fit the vocabulary: {error}"
+            ) from error
+        words = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
+        digits = pre_tokenizers.Digits(individual_digits=True)
+        steps = [digits, words] if pre_tokenizer == "smollm" else [words]
+        merger.pre_tokenizer = pre_tokenizers.Sequence(steps)
+        merger.add_tokens([self._tokens[id_] for id_ in user_token_ids])
+        return merger
+
+    def _encode(self, text: str) -> list[int]:
+        self._refuse_missing_bytes(text)
+        ids: list[int] = self._merger.encode(text, add_special_tokens=False).ids
+        return ids
+
+    def _refuse_missing_bytes(self, text: str) -> None:
+        """The package would leave them out without a word."""
+        missing = [b for b in set(text.encode()) if self._letters[b] not in self._ids]
+        for character in sorted(set(text)) if missing else ():
+            if set(character.encode()).intersection(missing):
+                raise ValueError(
+                    f"The character U+{ord(character):04X} cannot be written in this "
+                    "model's vocabulary. Remove it."
+                )
+
+    def detokenize(self, token_ids: Sequence[int]) -> str:
+        return b"".join(map(self.token_bytes, token_ids)).decode(errors="replace")
+
+    def token_bytes(self, token_id: int, *, at_start: bool = False) -> bytes:  # noqa: ARG002
+        token = self.id_to_token(token_id)
+        if token_id in self.special_token_ids:
+            return b""
+        if token_id in self._literal or not self._bytes.keys() >= set(token):
+            return token.encode()
+        return bytes(self._bytes[letter] for letter in token)
+
+
+def byte_letters() -> list[str]:
+    """The letter of each byte: itself where it prints, else one from U+0100 on.
+
+    >>> letters = byte_letters()
+    >>> letters[ord("a")], letters[ord(" ")], letters[0]
+    ('a', 'Ġ', 'Ā')
+    """
+    printable = {*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)}
+    others = iter(range(0x100, 0x200))
+    return [chr(b) if b in printable else chr(next(others)) for b in range(256)]

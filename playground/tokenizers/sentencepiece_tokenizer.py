@@ -1,0 +1,128 @@
+"""Mistral's tokenizer, over the `sentencepiece` package."""
+
+import base64
+import binascii
+import codecs
+from collections.abc import Iterable, Sequence
+from os import PathLike
+from pathlib import Path
+
+from sentencepiece import SentencePieceProcessor
+
+from playground.tokenizers.tokenizer import Tokenizer
+
+_SPACE = "▁"  # U+2581, how pieces spell a space
+
+
+class MistralTokenizer(Tokenizer):
+    """A SentencePiece vocabulary, with keras-hub's signature.
+
+    SentencePiece writes a space before a text and drops it when decoding; tokens for
+    single bytes spell what no other token can.
+
+    Args:
+        proto: The serialized model as bytes, the same in base64 (longer than 2,048
+            characters), or the path of such a file.
+        start_token, end_token: How the vocabulary spells them.
+        pad_token_id, stop_token_ids, add_start_token, chat_template: See `Tokenizer`.
+
+    Raises:
+        ValueError: Not a SentencePiece model, or one without those two tokens.
+        OSError: The file cannot be read.
+    """
+
+    def __init__(
+        self,
+        proto: str | bytes | PathLike[str],
+        *,
+        start_token: str = "<s>",
+        end_token: str = "</s>",
+        pad_token_id: int | None = 0,
+        stop_token_ids: Iterable[int] = (),
+        add_start_token: bool = True,
+        chat_template: str | None = None,
+    ) -> None:
+        self._pieces = _processor(_proto_bytes(proto))
+        ids = range(self._pieces.get_piece_size())
+        tokens = [self._pieces.id_to_piece(id_) for id_ in ids]
+        for token in (start_token, end_token):
+            if token not in tokens:
+                raise ValueError(
+                    f"The SentencePiece model has no token {token!r}. Mistral models "
+                    "have '<s>' and '</s>'; name yours as start_token and end_token."
+                )
+        super().__init__(
+            tokens,
+            start_token_id=tokens.index(start_token),
+            end_token_id=tokens.index(end_token),
+            pad_token_id=pad_token_id,
+            special_token_ids=(id_ for id_ in ids if self._pieces.is_control(id_)),
+            stop_token_ids=stop_token_ids,
+            add_start_token=add_start_token,
+            chat_template=chat_template,
+        )
+        self._find_out_about_leading_spaces()
+
+    def _find_out_about_leading_spaces(self) -> None:
+        """The package does not tell its settings, so some pieces are decoded."""
+        spaced = next((id_ for id_, t in enumerate(self._tokens) if t[:1] == _SPACE), 0)
+        self._drops_leading_space = self._pieces.decode([spaced])[:1] != " "
+        bare = self._ids.get(_SPACE)
+        if bare is not None:
+            self.drops_all_leading_spaces = self._pieces.decode([bare, bare]) == ""
+
+    def _encode(self, text: str) -> list[int]:
+        ids: list[int] = self._pieces.encode(text, out_type=int)
+        return ids
+
+    def detokenize(self, token_ids: Sequence[int]) -> str:
+        text: str = self._pieces.decode([self._check(id_) for id_ in token_ids])
+        return text
+
+    def token_bytes(self, token_id: int, *, at_start: bool = False) -> bytes:
+        token = self.id_to_token(token_id)
+        if token_id in self.special_token_ids:
+            return b""
+        if self._pieces.is_byte(token_id):
+            return bytes.fromhex(token[3:5])  # "<0x0A>"
+        if self._pieces.is_unknown(token_id):
+            return self.detokenize([token_id]).encode()
+        if at_start and self._drops_leading_space:
+            token = token.removeprefix(_SPACE)
+        return token.replace(_SPACE, " ").encode()
+
+    def joins_bytes(self, token_id: int) -> bool:
+        """Only the tokens for single bytes hold less than a character."""
+        return bool(self._pieces.is_byte(self._check(token_id)))
+
+    def utf8_decoder(self) -> codecs.IncrementalDecoder:
+        """One U+FFFD for each byte that is not UTF-8, as SentencePiece has it."""
+        codecs.register_error("one_mark_each_byte", _one_mark_each_byte)
+        return codecs.getincrementaldecoder("utf-8")(errors="one_mark_each_byte")
+
+    def token_to_id(self, token: str) -> int:
+        """The id of a token; as in keras-hub, the unknown token's if there is none."""
+        return self._ids.get(token, int(self._pieces.unk_id()))
+
+
+def _one_mark_each_byte(error: UnicodeError) -> tuple[str, int]:
+    assert isinstance(error, UnicodeDecodeError)
+    return "\ufffd", error.start + 1
+
+
+def _proto_bytes(proto: str | bytes | PathLike[str]) -> bytes:
+    if isinstance(proto, bytes):
+        return proto
+    if isinstance(proto, str) and len(proto) > 2048:
+        try:
+            return base64.b64decode(proto, validate=True)
+        except binascii.Error:
+            pass
+    return Path(proto).read_bytes()
+
+
+def _processor(proto: bytes) -> SentencePieceProcessor:
+    try:
+        return SentencePieceProcessor(model_proto=proto)
+    except (RuntimeError, ValueError) as error:
+        raise ValueError(f"Not a SentencePiece model: {error}") from error

@@ -1,0 +1,146 @@
+"""What every tokenizer of this project does, under keras-hub's names."""
+
+import re
+from abc import ABC, abstractmethod
+from codecs import IncrementalDecoder, getincrementaldecoder
+from collections.abc import Iterable, Sequence
+
+
+class Tokenizer(ABC):
+    """Text to token ids and back.
+
+    Attributes:
+        start_token_id, end_token_id, pad_token_id: Ids, or None if there is none.
+        special_token_ids: Ids that stand for no text, such as the start token.
+        stop_token_ids: Ids that end an answer: the end token, and the end of a turn
+            where a chat model has one of its own.
+        add_start_token: Whether a prompt begins with the start token. `tokenize` never
+            adds it.
+        chat_template: A Jinja template for conversations, or None.
+    """
+
+    def __init__(
+        self,
+        tokens: Sequence[str],
+        *,
+        start_token_id: int | None,
+        end_token_id: int | None,
+        pad_token_id: int | None,
+        special_token_ids: Iterable[int],
+        stop_token_ids: Iterable[int] = (),
+        add_start_token: bool,
+        chat_template: str | None,
+    ) -> None:
+        self._tokens = list(tokens)
+        self._ids = {token: id_ for id_, token in enumerate(tokens)}
+        self.start_token_id = start_token_id
+        self.end_token_id = end_token_id
+        self.pad_token_id = pad_token_id
+        self.special_token_ids = frozenset(special_token_ids)
+        ends = () if end_token_id is None else (end_token_id,)
+        self.stop_token_ids = frozenset((*ends, *stop_token_ids))
+        self.add_start_token = add_start_token
+        self.chat_template = chat_template
+        for id_ in (start_token_id, end_token_id, pad_token_id, *stop_token_ids):
+            if id_ is not None:
+                self._check(id_)
+        self._special = _any_of(self._tokens[id_] for id_ in self.special_token_ids)
+
+    def tokenize(self, text: str, special: bool = False) -> list[int]:
+        """The ids of a text, without a start or end token.
+
+        Args:
+            text: Any text without lone surrogates.
+            special: Whether "<|im_start|>" in the text means that token (as in the
+                output of a chat template) or just those characters (as in what a
+                person typed).
+
+        Raises:
+            ValueError: The text has a lone surrogate, or a character for which the
+                vocabulary has no tokens.
+        """
+        _refuse_surrogates(text)
+        if not special or self._special is None:
+            return self._encode(text)
+        ids: list[int] = []
+        for part in self._special.split(text):
+            if part in self._ids and self._ids[part] in self.special_token_ids:
+                ids.append(self._ids[part])
+            elif part:
+                ids += self._encode(part)
+        return ids
+
+    __call__ = tokenize
+
+    @abstractmethod
+    def _encode(self, text: str) -> list[int]:
+        """The ids of a text that holds no special token."""
+
+    @abstractmethod
+    def detokenize(self, token_ids: Sequence[int]) -> str:
+        """The text of some ids. Special tokens and broken characters aside, exact.
+
+        Raises:
+            ValueError: An id is not in the vocabulary.
+        """
+
+    @abstractmethod
+    def token_bytes(self, token_id: int, *, at_start: bool = False) -> bytes:
+        """The bytes that this token adds to a text; none for a special token.
+
+        Args:
+            token_id: In [0, vocabulary_size()).
+            at_start: Whether nothing precedes it. Some tokenizers put a space before a
+                text and take it away again here.
+        """
+
+    # How TextStream gets the same text as `detokenize`, token by token.
+
+    drops_all_leading_spaces = False
+
+    def joins_bytes(self, token_id: int) -> bool:
+        """Whether this token may continue a character that another token began."""
+        self._check(token_id)
+        return True
+
+    def utf8_decoder(self) -> IncrementalDecoder:
+        """Makes text of bytes as they come; what is not UTF-8 becomes U+FFFD."""
+        return getincrementaldecoder("utf-8")(errors="replace")
+
+    def vocabulary_size(self) -> int:
+        """How many ids there are."""
+        return len(self._tokens)
+
+    def id_to_token(self, token_id: int) -> str:
+        """The token as the vocabulary spells it. Raises ValueError for a bad id."""
+        return self._tokens[self._check(token_id)]
+
+    def token_to_id(self, token: str) -> int:
+        """The id of a token as the vocabulary spells it, or ValueError."""
+        if token not in self._ids:
+            raise ValueError(f"{token!r} is not a token of this vocabulary.")
+        return self._ids[token]
+
+    def _check(self, token_id: int) -> int:
+        if not 0 <= token_id < len(self._tokens):
+            raise ValueError(
+                f"Token ids must be in [0, {len(self._tokens) - 1}], got {token_id}."
+            )
+        return int(token_id)
+
+
+def _any_of(tokens: Iterable[str]) -> re.Pattern[str] | None:
+    """Splits a text at these tokens and keeps them; the longest wins."""
+    by_length = sorted((token for token in tokens if token), key=len, reverse=True)
+    return re.compile(f"({'|'.join(map(re.escape, by_length))})") if by_length else None
+
+
+def _refuse_surrogates(text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(
+            f"The text has a lone surrogate (U+{ord(text[error.start]):04X}) at "
+            f"character {error.start}: half of a character, which cannot be encoded. "
+            "Remove it."
+        ) from None

@@ -1,0 +1,49 @@
+"""The line under the title that says which model this is."""
+
+from html import escape
+
+import jax
+
+from playground.models import MistralCausalLM
+
+
+def model_card(name: str, model: MistralCausalLM | None) -> str:
+    """HTML that names the model, and tells its sizes once it is loaded."""
+    facts = "" if model is None else "".join(map(_fact, _facts(model)))
+    return f'<p class="card"><strong>{escape(name)}</strong>{facts}</p>'
+
+
+def _fact(words: str) -> str:
+    return f"<span>{escape(words)}</span>"
+
+
+def _facts(model: MistralCausalLM) -> list[str]:
+    backbone = model.backbone
+    heads = f"{backbone.num_query_heads} heads"
+    if backbone.num_key_value_heads != backbone.num_query_heads:
+        heads += f" ({backbone.num_key_value_heads} key/value)"
+    return [
+        f"{_short(backbone.count_params())} parameters",
+        f"{backbone.num_layers} layers",
+        heads,
+        _window(backbone.sliding_window, backbone.context_length),
+        f"{backbone.compute_dtype} on {_device()}",
+    ]
+
+
+def _window(window: int | None, context: int | None) -> str:
+    if window is not None:
+        return f"window {window:,} tokens"
+    return "no window" + (f", context {context:,} tokens" if context else "")
+
+
+def _short(number: int) -> str:
+    for size, letter in ((10**9, "B"), (10**6, "M"), (10**3, "K")):
+        if number >= size:
+            return f"{number / size:.3g}{letter}"
+    return str(number)
+
+
+def _device() -> str:
+    device = jax.devices()[0]
+    return "CPU" if device.platform == "cpu" else str(device.device_kind)

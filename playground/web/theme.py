@@ -1,0 +1,95 @@
+"""How the page looks: theme, style sheet and the options that `launch` takes."""
+
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+ASSETS = Path(__file__).resolve().parents[2] / "assets"
+
+
+def read_asset(name: str) -> str:
+    """The text of a file in assets/."""
+    return (ASSETS / name).read_text(encoding="utf-8")
+
+
+# Only fonts that the machine has: the page loads nothing from elsewhere.
+THEME = gr.themes.Base(
+    primary_hue="indigo",
+    secondary_hue="amber",
+    neutral_hue="slate",
+    radius_size="md",
+    font=["system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif"],
+    font_mono=["ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace"],
+).set(
+    body_background_fill="*neutral_50",
+    body_background_fill_dark="*neutral_950",
+    body_text_color="*neutral_800",
+    body_text_color_dark="*neutral_200",
+    body_text_color_subdued="*neutral_500",
+    body_text_color_subdued_dark="*neutral_400",
+    background_fill_primary="white",
+    background_fill_primary_dark="*neutral_900",
+    block_background_fill="transparent",
+    block_background_fill_dark="transparent",
+    block_border_width="0px",
+    block_border_width_dark="0px",
+    block_shadow="none",
+    block_shadow_dark="none",
+    block_padding="0px",
+    block_title_text_weight="600",
+    block_title_text_size="*text_sm",
+    block_title_text_color="*body_text_color",
+    block_title_text_color_dark="*body_text_color",
+    block_info_text_size="*text_sm",
+    block_info_text_color="*body_text_color_subdued",
+    block_info_text_color_dark="*body_text_color_subdued",
+    input_background_fill="white",
+    input_background_fill_dark="*neutral_900",
+    input_background_fill_focus="white",
+    input_background_fill_focus_dark="*neutral_900",
+    input_border_width="1px",
+    input_border_width_dark="1px",
+    input_border_color="*neutral_300",
+    input_border_color_dark="*neutral_700",
+    input_border_color_focus="*primary_500",
+    input_border_color_focus_dark="*primary_400",
+    input_placeholder_color="*neutral_500",
+    input_placeholder_color_dark="*neutral_400",
+    input_shadow="none",
+    input_shadow_dark="none",
+    button_border_width="1px",
+    button_primary_background_fill="*primary_600",
+    button_primary_background_fill_dark="*primary_600",
+    button_primary_background_fill_hover="*primary_700",
+    button_primary_background_fill_hover_dark="*primary_700",
+    button_primary_border_color="*primary_600",
+    button_primary_border_color_dark="*primary_600",
+    button_primary_text_color="white",
+    button_primary_text_color_dark="white",
+    button_secondary_background_fill="white",
+    button_secondary_background_fill_dark="*neutral_900",
+    button_secondary_background_fill_hover="*neutral_100",
+    button_secondary_background_fill_hover_dark="*neutral_800",
+    button_secondary_border_color="*neutral_300",
+    button_secondary_border_color_dark="*neutral_700",
+    button_secondary_text_color="*neutral_700",
+    button_secondary_text_color_dark="*neutral_200",
+    slider_color="*primary_600",
+    slider_color_dark="*primary_400",
+    checkbox_background_color_selected="*primary_600",
+    checkbox_background_color_selected_dark="*primary_500",
+    checkbox_border_color_selected="*primary_600",
+    checkbox_border_color_selected_dark="*primary_500",
+)
+
+LAUNCH: dict[str, Any] = {
+    "theme": THEME,
+    "css": read_asset("style.css"),
+    "favicon_path": str(ASSETS / "logo.svg"),
+    "ssr_mode": False,
+    "show_error": True,
+    "run_history": False,
+    "footer_links": ["api", "settings"],
+    "state_session_capacity": 200,
+}

@@ -1,0 +1,60 @@
+"""The real model and its engine, loaded once; small random models."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from playground.engine import Engine
+from playground.models import MistralBackbone, MistralCausalLM
+from playground.session import start_engine
+
+REAL = "smollm2_135m_instruct"
+
+
+@pytest.fixture(scope="session")
+def engine() -> Iterator[Engine[MistralCausalLM]]:
+    """The real model on a warm engine. The first use on a machine downloads it."""
+    engine = start_engine(REAL)
+    status = engine.wait()
+    assert status.phase == "ready", status.message
+    yield engine
+    engine.close()
+
+
+@pytest.fixture(scope="session")
+def smollm2(engine: Engine[MistralCausalLM]) -> MistralCausalLM:
+    """The real model."""
+    assert engine.model is not None
+    return engine.model
+
+
+TINY = {
+    "vocabulary_size": 97,
+    "num_layers": 3,
+    "num_query_heads": 4,
+    "hidden_dim": 24,
+    "intermediate_dim": 40,
+    "num_key_value_heads": 2,
+    "head_dim": 10,  # not 24 / 4
+    "sliding_window": 7,
+    "context_length": 2000,
+}
+
+
+@pytest.fixture(scope="session")
+def tiny() -> MistralCausalLM:
+    """A random model with a window, grouped heads and an explicit head_dim.
+
+    Its weights are large, so that what it attends to changes its logits a lot.
+    """
+    return tiny_model()
+
+
+def tiny_model(**overrides: object) -> MistralCausalLM:
+    backbone = MistralBackbone(**{**TINY, **overrides}, dtype="float32")
+    numbers = np.random.default_rng(0)
+    for variable in backbone.variables:
+        if len(variable.shape) > 1:
+            variable.assign(numbers.normal(0, 0.4, variable.shape))
+    return MistralCausalLM(backbone)

@@ -1,0 +1,84 @@
+"""`/generate`, as programs call it."""
+
+import pytest
+from gradio_client.exceptions import AppError
+
+GENERATE = {"api_name": "/generate"}
+
+
+def test_it_is_the_only_endpoint(page):
+    assert list(page.client().view_api(return_format="dict")["named_endpoints"]) == [
+        "/generate"
+    ]
+
+
+def test_it_streams_all_of_the_text_each_time(page, engine):
+    engine.allow(None)
+    job = page.client().submit("Hello", max_new_tokens=3, **GENERATE)
+    texts = list(dict.fromkeys(job))
+    assert texts == ["", " word0", " word0 word1", " word0 word1 word2"]
+
+
+def test_the_prompt_is_part_of_the_text_unless_stripped(page, engine):
+    engine.allow(None)
+    text = page.client().predict(
+        "Hello", max_new_tokens=1, strip_prompt=False, chat=False, **GENERATE
+    )
+    assert text == "Hello word0"
+
+
+def test_two_clients_get_their_own_text(page, engine):
+    clients = page.client(), page.client()
+    jobs = [
+        client.submit(
+            f"Prompt {i}", chat=False, strip_prompt=False, max_new_tokens=2, **GENERATE
+        )
+        for i, client in enumerate(clients)
+    ]
+    assert engine.wait_for_runs(2)
+    engine.allow(None)
+    assert [job.result(timeout=30) for job in jobs] == [
+        "Prompt 0 word0 word1",
+        "Prompt 1 word0 word1",
+    ]
+
+
+def test_a_cancelled_job_frees_the_model(page, engine):
+    client = page.client()
+    job = client.submit("Hello", **GENERATE)
+    assert engine.wait_for_runs(1)
+    engine.allow(1)
+    while not job.outputs():
+        next(iter(job))
+    job.cancel()
+    assert engine.wait_for_runs(0)
+    engine.allow(None)
+    assert client.predict("Hello", max_new_tokens=1, **GENERATE) == " word0"
+
+
+@pytest.mark.parametrize(
+    ("sent", "words"),
+    [
+        ({"temperature": -1}, "`temperature` must be a number from 0 to 2, got -1"),
+        ({"temperature": "hot"}, "`temperature` must be a number"),
+        ({"sampler": ["top_p"]}, "`sampler` must be one of"),
+        ({"top_k": 2.5}, "`top_k` must be a whole number from 1 to 1000, got 2.5"),
+        ({"seed": "abc"}, "`seed` must be a whole number"),
+        ({"stop_token_ids": "end"}, "Stop tokens must be auto, none, or ids"),
+        ({"stop_token_ids": {"2": 198}}, "`stop_token_ids` must be"),
+        ({"max_new_tokens": None}, "`max_new_tokens` must be a whole number"),
+        ({"chat": "yes"}, "`chat` must be true or false"),
+        ({"prompt": ""}, "The prompt is empty"),
+        ({"prompt": 7}, "The prompt is empty"),
+    ],
+)
+def test_bad_input_is_refused_in_words(page, sent, words):
+    with pytest.raises(AppError) as refusal:
+        page.client().predict(**{"prompt": "Hello"} | sent, **GENERATE)
+    assert words in str(refusal.value)
+
+
+def test_a_page_can_bound_the_new_tokens(page_for, engine):
+    client = page_for(engine, max_new_tokens=16).client()
+    with pytest.raises(AppError, match="from 1 to 16, got 17"):
+        client.predict("Hello", max_new_tokens=17, **GENERATE)

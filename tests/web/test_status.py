@@ -1,0 +1,113 @@
+"""What the status strip says."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from playground.engine.events import (
+    Compiling,
+    Finished,
+    Loading,
+    PrefillProgress,
+    Queued,
+    Step,
+    Timings,
+)
+from playground.settings import GenerationSettings
+from playground.web.handlers import Pace
+from playground.web.status import RunFacts, engine_status, fault_status, run_status
+
+TIMINGS = Timings(tokens_per_second=48.2)
+
+
+def words_after(event, new_tokens=37, **settings):
+    facts = RunFacts(
+        settings=GenerationSettings(**settings),
+        token_name={2: "<|im_end|>", 198: "\\n"}.get,
+        new_tokens=new_tokens,
+        seed=1234,
+    )
+    status = run_status(event, facts)
+    return f"{status.words} {status.numbers}".strip()
+
+
+@pytest.mark.parametrize(
+    ("event", "words"),
+    [
+        (Queued(ahead=2), "Queued (2 ahead)"),
+        (Loading(message="Downloading", fraction=0.43), "Downloading 43%"),
+        (Compiling(program="decode"), "Compiling, first time only"),
+        (PrefillProgress(done=64, total=1200), "Reading prompt 64/1,200"),
+        (Step(token_id=1, index=0, tokens_per_second=0.0), "Generating"),
+        (Step(token_id=1, index=4, tokens_per_second=41.2), "Generating 41 tok/s"),
+        (Step(token_id=1, index=4, tokens_per_second=1.26), "Generating 1.3 tok/s"),
+    ],
+)
+def test_a_run_says_what_it_is_doing(event, words):
+    assert words_after(event) == words
+
+
+def test_an_end_token_is_named_with_its_id():
+    event = Finished(reason="stop", stopped_by=2, timings=TIMINGS)
+    assert words_after(event) == (
+        "Stopped: end token <|im_end|> (id 2) · 37 tokens · 48 tok/s · seed 1234"
+    )
+
+
+def test_a_stop_token_of_ones_own_is_not_called_end_token():
+    event = Finished(reason="stop", stopped_by=198, timings=TIMINGS)
+    words = words_after(event, stop_token_ids=(198,))
+    assert words.startswith("Stopped: stop token \\n (id 198)")
+
+
+def test_the_length_asked_for_is_told_from_the_end_of_the_context():
+    event = Finished(reason="length", timings=TIMINGS)
+    reached = words_after(event, new_tokens=128)
+    assert reached == "Reached 128 new tokens · 48 tok/s · seed 1234"
+    full = words_after(event, new_tokens=37)
+    assert full.startswith("Reached the full length after 37 new tokens")
+
+
+def test_a_stopped_run_says_that_its_text_is_kept():
+    event = Finished(reason="cancelled", timings=TIMINGS)
+    words = words_after(event, new_tokens=1)
+    assert words.startswith("Stopped by you after 1 token; the text is kept")
+    assert words_after(event, new_tokens=0) == "Stopped by you before the first token"
+
+
+def test_a_greedy_run_shows_no_seed():
+    event = Finished(reason="length", timings=TIMINGS)
+    assert "seed" not in words_after(event, sampler="greedy")
+
+
+def test_an_error_is_shown_in_its_own_words():
+    assert words_after(Finished(reason="error", message="Out of memory")) == (
+        "Out of memory"
+    )
+
+
+def test_a_fault_uses_the_labels_on_the_page():
+    with pytest.raises(ValueError, match="temperature") as fault:
+        GenerationSettings(temperature=-1)
+    words = fault_status(fault.value).words
+    assert words == "Temperature must be a number from 0 to 2, got -1."
+
+
+def test_the_engines_failure_is_an_error():
+    state = SimpleNamespace(phase="failed", message="No such file", fraction=None)
+    status = engine_status(SimpleNamespace(status=state))
+    assert (status.phase, status.words) == ("error", "No such file")
+
+
+def test_a_new_phase_is_drawn_at_once_and_steps_only_now_and_then(monkeypatch):
+    now = 100.0
+    monkeypatch.setattr("playground.web.handlers.SECONDS_BETWEEN_UPDATES", 0.1)
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    pace, step = Pace(), Step(token_id=1, index=0, tokens_per_second=1.0)
+    assert pace.is_due(Queued(ahead=1))
+    assert pace.is_due(step)
+    now += 0.05
+    assert not pace.is_due(step)
+    now += 0.06
+    assert pace.is_due(step)
+    assert pace.is_due(Finished(reason="length"))
