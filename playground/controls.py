@@ -84,9 +84,9 @@ class Control:
         if low is None:
             return ""
         if high is None:
-            return f"{'above' if self.above_minimum else 'from'} {low:g}"
-        lower = f"above {low:g} and up" if self.above_minimum else f"from {low:g}"
-        return f"{lower} to {high:g}"
+            return f"{'above' if self.above_minimum else 'from'} {_plain(low)}"
+        lower = "above {} and up" if self.above_minimum else "from {}"
+        return f"{lower.format(_plain(low))} to {_plain(high)}"
 
     def _in_bounds(self, value: float) -> bool:
         if self.minimum is not None and value < self.minimum:
@@ -94,6 +94,11 @@ class Control:
         if self.above_minimum and value == self.minimum:
             return False
         return self.maximum is None or value <= self.maximum
+
+
+def _plain(number: float) -> str:
+    """Whole numbers without a point: 4294967295, 0.5."""
+    return str(int(number)) if number == int(number) else str(number)
 
 
 def _is_integer(value: Any) -> bool:

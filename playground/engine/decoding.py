@@ -125,7 +125,7 @@ class _Run:
     def prefill(self, cancelled: Callable[[], bool]) -> Any:
         """Read the prompt; returns the logits after it, or None if cancelled."""
         prompt, logits = self.request.token_ids, None
-        for chunk in plan_chunks(len(prompt)):
+        for chunk in plan_chunks(len(prompt), self.programs.chunks):
             if cancelled():
                 return None
             yield from self._announce(chunk.start, chunk.size)

@@ -174,7 +174,8 @@ class Engine(Generic[ModelT]):
         try:
             programs = self._prepare()
         except Exception as error:
-            _log.exception("The model could not be loaded")
+            if not isinstance(error, ValueError | OSError):  # no fault of the files
+                _log.exception("The model could not be loaded")
             self._set_status(Status(phase="failed", message=str(error)))
             self._dismiss("error", str(error))
             return

@@ -23,7 +23,8 @@ from playground.engine.kv_cache import KVCache
 from playground.samplers import ChainValues, GreedySampler, encode, sample
 
 CHUNKS = (32, 128)
-SLOT_STEPS = (512, 1024, 2048, 4096, 8192, 16384, 32768)
+FIRST_SLOTS = 512
+UNKNOWN_CONTEXT = 32768
 
 
 class Backbone(Protocol):
@@ -65,13 +66,15 @@ class Chunk(NamedTuple):
     size: int
 
 
-def plan_chunks(length: int, start: int = 0) -> Iterator[Chunk]:
-    """Cut a prompt into chunks of few sizes.
+def plan_chunks(
+    length: int, chunks: tuple[int, int] = CHUNKS, start: int = 0
+) -> Iterator[Chunk]:
+    """Cut a prompt into chunks of two sizes.
 
     Large ones first; the rest goes into one small chunk, two, or a padded large one,
     whichever is least work: 300 tokens -> 128, 128, 32 and 32 (of which 12 are real).
     """
-    small, large = CHUNKS
+    small, large = chunks
     while start < length:
         size = large if length - start > 2 * small else small
         count = min(size, length - start)
@@ -80,18 +83,29 @@ def plan_chunks(length: int, start: int = 0) -> Iterator[Chunk]:
 
 
 class Programs:
-    """The compiled programs of one model; call them from one thread."""
+    """The compiled programs of one model; call them from one thread.
 
-    def __init__(self, model: CachedModel) -> None:
+    A prompt is read in `chunks` of two sizes. A ring starts with `first_slots` and
+    doubles until it holds the model's window, so that a short text costs little.
+    """
+
+    def __init__(
+        self,
+        model: CachedModel,
+        chunks: tuple[int, int] = CHUNKS,
+        first_slots: int = FIRST_SLOTS,
+    ) -> None:
         self.model = model
+        self.chunks = chunks
+        self.slot_steps = _slot_steps(
+            first_slots, full=self.window(None) + chunks[-1] - 1
+        )
         self.build_seconds = 0.0
         self._used: set[tuple[str | int, ...]] = set()
         # Each compiles again for a new shape of tokens, cache or logits only.
         self._forward = jax.jit(self._call, donate_argnames="cache")
         self._sample = jax.jit(sample)
-        self._grow = jax.jit(
-            kv_cache.grow, static_argnames="num_slots", donate_argnames="cache"
-        )
+        self._grow = jax.jit(kv_cache.grow, static_argnames="num_slots")
 
     def _call(
         self,
@@ -111,21 +125,16 @@ class Programs:
         """The model's weights as they are now."""
         return [variable.value for variable in self.model.backbone.variables]
 
-    def context_length(self) -> int:
-        """The longest text, prompt and answer together, in tokens."""
-        return self.model.backbone.context_length or SLOT_STEPS[-1]
-
     def window(self, wanted: int | None) -> int:
         """The window of a run: `wanted`, or the model's own, or the whole context."""
-        return wanted or self.model.backbone.sliding_window or self.context_length()
+        backbone = self.model.backbone
+        context = backbone.context_length or UNKNOWN_CONTEXT
+        return wanted or backbone.sliding_window or context
 
     def slots_for(self, end: int, window: int) -> int:
         """How large a ring to use before writing up to `end` (exclusive)."""
-        needed = kv_cache.slots_needed(end, window, CHUNKS[-1])
-        for slots in SLOT_STEPS:
-            if slots >= needed:
-                return slots
-        return needed
+        needed = kv_cache.slots_needed(end, window, self.chunks[-1])
+        return next(slots for slots in self.slot_steps if slots >= needed)
 
     def empty_cache(self, num_slots: int) -> KVCache:
         backbone = self.model.backbone
@@ -159,7 +168,7 @@ class Programs:
             return self._forward(weights, cache, token_ids, *place)
 
     def grow(self, cache: KVCache, num_slots: int) -> KVCache:
-        """The cache in a larger ring; the given one is used up."""
+        """The cache in a larger ring."""
         with self._timed_if_new("grow", cache.num_slots, num_slots):
             return self._grow(cache, num_slots=num_slots)
 
@@ -182,19 +191,28 @@ class Programs:
     def shapes(self, longest: int) -> Iterator[tuple[int, int]]:
         """(chunk, slots) of every forward that texts up to `longest` tokens need."""
         last = self.slots_for(longest, self.window(None)) if longest else 0
-        for slots in SLOT_STEPS:
+        for slots in self.slot_steps:
             if slots <= last:
-                yield from ((size, slots) for size in (*CHUNKS, 1))
+                yield from ((size, slots) for size in (*self.chunks, 1))
 
     def warm_up(self, size: int, num_slots: int) -> None:
         """Compile the forward of this shape, the growth into it, and the sampler."""
         weights, cache = self.weights(), self.empty_cache(num_slots)
-        if num_slots > SLOT_STEPS[0] and size == 1:
-            smaller = SLOT_STEPS[SLOT_STEPS.index(num_slots) - 1]
-            cache = self.grow(self.empty_cache(smaller), num_slots)
+        step = self.slot_steps.index(num_slots)
+        if step > 0 and size == 1:
+            cache = self.grow(self.empty_cache(self.slot_steps[step - 1]), num_slots)
         tokens = np.zeros(size, np.int32)
         logits, cache = self.forward(weights, cache, tokens, 0, 1, 1)
         token = self.sample(logits, encode([GreedySampler().values()], [0]), 0)
         if size == 1:  # a token from the device, as when decoding
             token = self.forward(weights, cache, token, 1, 1, 1)[0]
         token.block_until_ready()
+
+
+def _slot_steps(first: int, full: int) -> tuple[int, ...]:
+    """Ring sizes from `first`, doubling, up to `full`: 512, 3000 -> 512 1024 3000."""
+    steps = []
+    while first * 3 // 2 < full:
+        steps.append(first)
+        first *= 2
+    return (*steps, full)

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from playground.presets import Checkpoint, LoadError
+from playground.presets.errors import listed
 
 Report = Callable[[str, float | None], None]
 
@@ -51,7 +52,4 @@ def assign_weights(backbone: Any, checkpoint: Checkpoint, report: Report) -> Non
     faults += [f"{path}: no tensor was found for it" for path in sorted(missing)]
     placeholder.cache_clear()
     if faults:
-        listed = "\n".join(f"  {fault}" for fault in faults[:20])
-        if len(faults) > 20:
-            listed += f"\n  and {len(faults) - 20} more like these"
-        raise LoadError(f"{checkpoint.name} does not fit the model:\n{listed}")
+        raise LoadError(f"{checkpoint.name} does not fit the model:{listed(faults)}")

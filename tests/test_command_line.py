@@ -1,0 +1,143 @@
+"""`python -m playground generate`, as a person types it."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from playground.__main__ import main
+
+GREEDY = ["What is gravity?", "--chat", "--sampler", "greedy"]
+
+
+def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "playground", "generate", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+        env={**os.environ, **environment},
+    )
+
+
+@pytest.fixture(scope="module")
+def report() -> dict[str, Any]:
+    """A run in a process of its own."""
+    done = run(*GREEDY, "--max-new-tokens", "12", "--json", "--strip-prompt")
+    assert done.returncode == 0, done.stderr
+    (line,) = done.stdout.splitlines()
+    found: dict[str, Any] = json.loads(line)
+    return found
+
+
+def test_json_holds_the_whole_run(report: dict[str, Any]) -> None:
+    assert set(report) == {
+        "schema",
+        "preset",
+        "settings",
+        "prompt_token_ids",
+        "token_ids",
+        "text",
+        "finish_reason",
+        "stopped_by",
+        "timings",
+        "compilations",
+    }
+    assert report["schema"] == "mistral-playground/run/1"
+    assert report["preset"] == "smollm2_135m_instruct"
+    assert report["text"].startswith("Gravity is a fundamental")
+    assert len(report["token_ids"]) == 12
+    assert report["finish_reason"] == "length"
+    assert report["stopped_by"] is None
+    assert report["settings"]["sampler"] == "greedy"
+    assert isinstance(report["settings"]["seed"], int)
+    timings = report["timings"]
+    assert set(timings) == {
+        "load",
+        "compile",
+        "prefill",
+        "decode",
+        "tokens_per_second",
+    }
+    assert all(seconds > 0 for seconds in timings.values())
+
+
+def test_a_second_process_compiles_nothing(report: dict[str, Any]) -> None:
+    del report  # it left its programs in the cache folder
+    again = run(*GREEDY, "--max-new-tokens", "3", "--temperature", "0.3", "--json")
+    assert json.loads(again.stdout)["compilations"] == 0
+
+
+def test_text_streams_to_standard_output_after_its_prompt() -> None:
+    done = run("The sea is", "--sampler", "greedy", "--max-length", "12")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("The sea is")
+    assert len(done.stdout) > len("The sea is\n")
+    assert done.stderr == ""
+
+
+def test_a_window_changes_the_text_and_is_reported() -> None:
+    done = run(
+        *GREEDY,
+        *("--max-new-tokens", "12", "--sliding-window", "4", "--json"),
+    )
+    found = json.loads(done.stdout)
+    assert found["settings"]["sliding_window"] == 4
+    assert "Gravity is a fundamental concept" not in found["text"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["Hi", "--temperature", "-1"], "`temperature` must be"),
+        (["Hi", "--top-p", "1.5", "--sampler", "top_p"], "`top_p` must be"),
+        (["Hi", "--stop-token-ids", "two"], "auto, none, or ids"),
+        (["Hi", "--seed", "-3"], "`seed` must be"),
+        (["Hi", "--max-new-tokens", "0"], "`max_new_tokens` must be"),
+        (["", "--max-new-tokens", "3"], "prompt is empty"),
+    ],
+)
+def test_bad_input_is_answered_in_words_before_anything_loads(
+    arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["generate", *arguments]) == 2
+    output = capsys.readouterr()
+    assert words in output.err
+    assert output.out == ""
+
+
+def test_both_lengths_at_once_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(["generate", "Hi", "--max-length", "9", "--max-new-tokens", "3"])
+    assert end.value.code == 2
+    assert "not allowed with" in capsys.readouterr().err
+
+
+def test_a_preset_that_does_not_exist_is_explained() -> None:
+    done = run("Hi", "--preset", "smollm3")
+    assert done.returncode == 1
+    assert "smollm2_135m_instruct" in done.stderr
+    assert ".gguf" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_broken_file_is_explained(tmp_path: Path) -> None:
+    broken = tmp_path / "half.gguf"
+    broken.write_bytes(b"GGUF\x03\x00\x00\x00")
+    done = run("Hi", "--preset", str(broken))
+    assert done.returncode == 1
+    assert "half.gguf" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_reader_that_leaves_early_is_no_error() -> None:
+    command = f"{sys.executable} -m playground generate Hi --max-new-tokens 30 | true"
+    done = subprocess.run(
+        ["bash", "-c", command], capture_output=True, text=True, timeout=300, check=False
+    )
+    assert "Traceback" not in done.stderr
