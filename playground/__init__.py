@@ -1,8 +1,8 @@
 """A playground for Mistral-family language models.
 
-    from playground.models import MistralCausalLM
-    model = MistralCausalLM.from_preset("smollm2_135m_instruct")
-    model.generate("Once upon a time", max_length=64)
+from playground.models import MistralCausalLM
+model = MistralCausalLM.from_preset("smollm2_135m_instruct")
+model.generate("Once upon a time", max_length=64)
 """
 
 import os

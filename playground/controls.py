@@ -25,8 +25,9 @@ SAMPLER_LABELS = {
 class Control:
     """One setting: its name, its words, its bounds and its default.
 
-    `minimum` and `maximum` are inclusive unless `above_minimum` is set. `optional` allows
-    None. `samplers` names the samplers that read the value; empty means all of them.
+    `minimum` and `maximum` are inclusive unless `above_minimum` is set. `optional`
+    allows None. `samplers` names the samplers that read the value; empty means all of
+    them.
     """
 
     name: str
@@ -47,7 +48,7 @@ class Control:
         return not self.samplers or sampler in self.samplers
 
     def fault(self, value: Any) -> str | None:
-        """What is wrong with `value`, in a sentence that says what to do; None if fine."""
+        """What is wrong with `value`, and what would do; None if it is fine."""
         if value is None and self.optional:
             return None
         match self.kind:
@@ -61,7 +62,9 @@ class Control:
                 fine = _is_integer(value) and self._in_bounds(value)
             case "number":
                 fine = _is_number(value) and self._in_bounds(value)
-        return None if fine else f"`{self.name}` must be {self.expected}, got {value!r}."
+        if fine:
+            return None
+        return f"`{self.name}` must be {self.expected}, got {value!r}."
 
     @property
     def expected(self) -> str:
@@ -191,7 +194,7 @@ CONTROLS: tuple[Control, ...] = (
     Control(
         name="stop_token_ids",
         label="Stop tokens",
-        help="auto: the model's end token. none: run to the full length. Or ids: 2, 198.",
+        help="auto: the model's end token. none: to the full length. Or ids: 2, 198.",
         kind="token_ids",
         default="auto",
         optional=True,

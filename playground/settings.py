@@ -16,8 +16,8 @@ class GenerationSettings:
     """Everything that a person chooses for one run.
 
     Bounds and meanings are those of `playground.controls`. At most one of
-    `max_new_tokens` and `max_length` may be given; `max_length` counts the prompt, as in
-    keras-hub. Raises ValueError that lists every fault at once.
+    `max_new_tokens` and `max_length` may be given; `max_length` counts the prompt, as
+    in keras-hub. Raises ValueError that lists every fault at once.
     """
 
     sampler: str = _default("sampler")

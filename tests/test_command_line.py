@@ -138,6 +138,10 @@ def test_a_broken_file_is_explained(tmp_path: Path) -> None:
 def test_a_reader_that_leaves_early_is_no_error() -> None:
     command = f"{sys.executable} -m playground generate Hi --max-new-tokens 30 | true"
     done = subprocess.run(
-        ["bash", "-c", command], capture_output=True, text=True, timeout=300, check=False
+        ["bash", "-c", command],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
     )
     assert "Traceback" not in done.stderr

@@ -46,9 +46,7 @@ def test_all_faults_are_told_at_once() -> None:
     assert len(str(fault.value).splitlines()) == 3
 
 
-@pytest.mark.parametrize(
-    ("max_new_tokens", "max_length"), [(None, None), (5, 10)]
-)
+@pytest.mark.parametrize(("max_new_tokens", "max_length"), [(None, None), (5, 10)])
 def test_exactly_one_of_the_two_lengths(
     max_new_tokens: int | None, max_length: int | None
 ) -> None:

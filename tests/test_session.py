@@ -7,7 +7,7 @@ import pytest
 
 from playground.engine import Engine, Event, Finished, Loading, Step
 from playground.models import MistralCausalLM
-from playground.session import MAX_PROMPT_CHARACTERS, Session
+from playground.session import Session
 from playground.settings import GenerationSettings
 
 SHORT = GenerationSettings(max_new_tokens=8, chat=False, seed=5)
@@ -77,7 +77,9 @@ def test_the_answer_ends_at_the_end_token_and_it_is_not_shown(
 
 
 def test_max_length_counts_the_prompt(session: Session) -> None:
-    end = run(session, "One two three", replace(SHORT, max_new_tokens=None, max_length=9))
+    end = run(
+        session, "One two three", replace(SHORT, max_new_tokens=None, max_length=9)
+    )
     assert end.reason == "length"
     assert session.transcript is not None
     made = session.transcript
@@ -114,7 +116,13 @@ def test_a_new_run_stops_the_one_before_and_texts_do_not_mix(session: Session) -
 
 
 def test_prompts_of_any_unicode_work(session: Session) -> None:
-    for prompt in ("Ünïcödé 🪟 日本", "\x00", "a\x00b", "\u202eright to left", "\ufeff"):
+    for prompt in (
+        "Ünïcödé 🪟 日本",
+        "\x00",
+        "a\x00b",
+        "\u202eright to left",
+        "\ufeff",
+    ):
         assert run(session, prompt, SHORT).reason in ("length", "stop")
         assert session.prompt_text == prompt
 

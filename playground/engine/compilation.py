@@ -22,7 +22,7 @@ class Compilations:
 
 
 class _Counter:
-    """Listens to JAX, which reports every program, a cached one included, as a build."""
+    """Listens to JAX, which reports a program read from disk as a build too."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -30,12 +30,15 @@ class _Counter:
         monitoring.register_event_duration_secs_listener(self._on_duration)
         monitoring.register_event_listener(self._on_event)
 
-    def _on_duration(self, event: str, _seconds: float, **_details: object) -> None:
+    def _on_duration(
+        self, event: str, duration_secs: float, **_details: str | int
+    ) -> None:
+        del duration_secs
         if event == _BUILD_SECONDS:
             with self._lock:
                 self._total += 1
 
-    def _on_event(self, event: str, **_details: object) -> None:
+    def _on_event(self, event: str, **_details: str | int) -> None:
         if event == _READ_FROM_DISK:
             with self._lock:
                 self._read += 1

@@ -10,7 +10,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 from playground.engine.compilation import compilations, keep_programs
 from playground.engine.decoding import Request, decode
@@ -42,7 +42,7 @@ class BusyError(RuntimeError):
 class Run:
     """One run, to be iterated from any thread; ends with exactly one `Finished`."""
 
-    def __init__(self, request: Request, engine: "Engine[CachedModel]") -> None:
+    def __init__(self, request: Request, engine: "Engine[Any]") -> None:
         self.request = request
         self._engine = engine
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()

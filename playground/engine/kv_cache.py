@@ -18,8 +18,8 @@ With 3 slots, writing 4 and 5 would have destroyed 2, which 4 still sees. The sa
 makes padding harmless: a chunk of T writes T slots even where it has fewer tokens, and
 what that destroys is out of every later token's window.
 
-Keys lie as [B*K, H, S] and values as [B*K, S, H]: with one merged batch dimension XLA on
-CPU updates both in place and reads them without a copy.
+Keys lie as [B*K, H, S] and values as [B*K, S, H]: with one merged batch dimension XLA
+on CPU updates both in place and reads them without a copy.
 """
 
 from typing import NamedTuple
@@ -85,8 +85,8 @@ def place(
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
     """Where `num_new` tokens from position `start` go; the first `count` are real.
 
-    stored [B, S], start [B], count [B] -> (query positions [B, T], slots [B, T], the new
-    stored positions [B, S]). Padding gets the position EMPTY, so nobody sees it.
+    stored [B, S], start [B], count [B] -> (query positions [B, T], slots [B, T], the
+    new stored positions [B, S]). Padding gets the position EMPTY, so nobody sees it.
     """
     offsets = jnp.arange(num_new, dtype=jnp.int32)
     positions = start[:, None] + offsets

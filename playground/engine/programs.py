@@ -1,8 +1,8 @@
 """The two compiled programs of a model, and the few shapes they come in.
 
 `forward` reads new tokens into a cache and gives the logits after the last one;
-`sample` turns logits into a token. Neither depends on the other, and every number that a
-person can change is an array input, so only shapes compile:
+`sample` turns logits into a token. Neither depends on the other, and every number that
+a person can change is an array input, so only shapes compile:
 
     forward  rows x chunk x slots    chunk: 1 to decode, CHUNKS to read a prompt
     grow     slots -> slots          when a text outgrows its ring
@@ -12,7 +12,8 @@ person can change is an array input, so only shapes compile:
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple, Protocol
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import jax
 import keras
@@ -58,7 +59,8 @@ class CachedModel(Protocol):
     ) -> tuple[jax.Array, KVCache]: ...
 
 
-class Chunk(NamedTuple):
+@dataclass(frozen=True)
+class Chunk:
     """`count` tokens from `start`, padded to `size`."""
 
     start: int
@@ -172,9 +174,7 @@ class Programs:
         with self._timed_if_new("grow", cache.num_slots, num_slots):
             return self._grow(cache, num_slots=num_slots)
 
-    def sample(
-        self, logits: jax.Array, values: ChainValues, step: int
-    ) -> jax.Array:
+    def sample(self, logits: jax.Array, values: ChainValues, step: int) -> jax.Array:
         """A token [1] for logits [1, V]; `step` numbers the draw."""
         with self._timed_if_new("sample"):
             return self._sample(logits, values, np.array([step], np.int32))

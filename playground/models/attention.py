@@ -65,8 +65,9 @@ class MistralAttention(keras.layers.Layer):
     ) -> tuple[jax.Array, LayerCache]:
         """Attend, over `cache` or, without one, over this very text.
 
-        x [B, T, hidden], seen [B, T, S] (S = T without a cache), slots [B, T] says where
-        the new keys and values go. Gives [B, T, hidden] and the layer's keys and values.
+        x [B, T, hidden], seen [B, T, S] (S = T without a cache), slots [B, T] says
+        where the new keys and values go. Gives [B, T, hidden] and the layer's keys and
+        values.
         """
         query = rotate(self._heads(self.query_dense(x)), by)
         key = rotate(self._heads(self.key_dense(x)), by)

@@ -38,10 +38,12 @@ CONFIG = (
 
 @keras.saving.register_keras_serializable(package="mistral_playground")
 class MistralBackbone(keras.Model):
-    """The Mistral decoder of https://arxiv.org/abs/2310.06825 without its vocabulary head.
+    """The Mistral decoder of https://arxiv.org/abs/2310.06825 without its vocabulary
+    head.
 
     Call it with `{"token_ids": int [B, T], "padding_mask": [B, T]}` (1 where there is a
-    token); it gives hidden states [B, T, hidden_dim]. The first arguments are keras-hub's.
+    token); it gives hidden states [B, T, hidden_dim]. The first arguments are
+    keras-hub's.
 
     Args:
         vocabulary_size: number of tokens.
@@ -56,8 +58,8 @@ class MistralBackbone(keras.Model):
         sliding_window: tokens that a token sees, itself included, and the bound on the
             cache; None for all.
         dropout: share dropped after attention and feedforward while training.
-        dtype: dtype or policy of weights and computation; norms and softmax stay float32.
-        head_dim: size of a head; None for `hidden_dim // num_query_heads`.
+        dtype: dtype or policy of weights and computation; norms and softmax stay
+        float32. head_dim: size of a head; None for `hidden_dim // num_query_heads`.
         tie_word_embeddings: whether the vocabulary head reuses the token embedding.
         context_length: longest text the model was made for, in tokens; None if unknown.
         kernel_initializer: for new weights; not part of the config.
@@ -149,7 +151,8 @@ class MistralBackbone(keras.Model):
         count: jax.Array,
         window: jax.Array,
     ) -> tuple[jax.Array, KVCache]:
-        """Hidden states [B, T, hidden] of new tokens, and the cache that holds them too.
+        """Hidden states [B, T, hidden] of new tokens, and the cache that holds them
+        too.
 
         token_ids [B, T] stand at positions `start` [B] and on; the first `count` [B] of
         each row are real, the rest padding. `window` [B] is each row's sliding window.
@@ -236,7 +239,7 @@ class MistralBackbone(keras.Model):
 def _check(config: dict[str, Any]) -> None:
     """Raise one ValueError that lists every fault in the sizes."""
     faults = []
-    sizes = CONFIG[:6] + ("sliding_window", "head_dim", "context_length")
+    sizes = (*CONFIG[:6], "sliding_window", "head_dim", "context_length")
     for name in sizes:
         value, optional = config[name], name not in CONFIG[:6]
         if not (optional and value is None) and not (

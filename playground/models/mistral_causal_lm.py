@@ -24,8 +24,8 @@ from playground.presets import resolve
 class MistralCausalLM(keras.Model):
     """A Mistral language model.
 
-    Called like its backbone, it gives logits [B, T, vocabulary]. `generate` and `stream`
-    write text.
+    Called like its backbone, it gives logits [B, T, vocabulary]. `generate` and
+    `stream` write text.
 
     Args:
         backbone: the transformer.

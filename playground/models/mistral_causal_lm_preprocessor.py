@@ -1,6 +1,5 @@
 """What happens to text before the model sees it."""
 
-
 from playground.tokenizers import Tokenizer, render_chat
 
 

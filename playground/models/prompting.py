@@ -1,7 +1,7 @@
 """From what a person asks to the engine's terms, and from tokens back to text."""
 
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Literal, Protocol
 
@@ -98,9 +98,7 @@ def _stop_ids(
 
 def _window(wanted: int | None, limits: Limits) -> int | None:
     widest = limits.sliding_window or limits.context_length
-    if wanted is not None and (
-        wanted < 1 or (widest is not None and wanted > widest)
-    ):
+    if wanted is not None and (wanted < 1 or (widest is not None and wanted > widest)):
         raise ValueError(
             f"The sliding window must be from 1 to the model's own {widest:,}, "
             f"got {wanted:,}."
@@ -111,7 +109,7 @@ def _window(wanted: int | None, limits: Limits) -> int | None:
 
 
 def with_text(
-    events: Iterator[Event], tokenizer: Tokenizer, prompt_ids: Sequence[int]
+    events: Iterable[Event], tokenizer: Tokenizer, prompt_ids: Sequence[int]
 ) -> Iterator[Event]:
     """The same events, each token with the text that it makes certain.
 

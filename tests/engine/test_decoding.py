@@ -84,9 +84,7 @@ def test_zero_new_tokens_end_at_once(programs: Programs) -> None:
     assert last(iter(events)).reason == "length"
 
 
-def test_a_stop_token_is_the_last_token(
-    programs: Programs, answer: list[int]
-) -> None:
+def test_a_stop_token_is_the_last_token(programs: Programs, answer: list[int]) -> None:
     stop = answer[4]
     events = list(decode(programs, replace(GREEDY, stop_token_ids=frozenset({stop}))))
     assert tokens(iter(events)) == answer[: answer.index(stop) + 1]

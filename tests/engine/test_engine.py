@@ -79,9 +79,7 @@ def test_runs_side_by_side_say_what_they_say_alone(
         together[index] = list(run)
 
     runs = [tiny_engine.submit(r) for r in requests]
-    threads = [
-        threading.Thread(target=listen, args=pair) for pair in enumerate(runs)
-    ]
+    threads = [threading.Thread(target=listen, args=pair) for pair in enumerate(runs)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -14,7 +14,7 @@ QUERY_HEADS, HEADS, HEAD_DIM = 4, 2, 6
 def full_attention(
     query: np.ndarray, key: np.ndarray, value: np.ndarray, window: int
 ) -> np.ndarray:
-    """Windowed causal attention of one text: [T, Q, H] from [T, Q, H], [T, K, H] x 2."""
+    """Windowed causal attention of one text: [T, Q, H]."""
     out = np.zeros(query.shape)
     for t in range(len(query)):
         first = max(0, t - window + 1)
@@ -35,13 +35,15 @@ def ring_attention(
     max_chunk: int,
     num_slots: int,
 ) -> np.ndarray:
-    """The same through a ring, `chunks` tokens at a time, each padded to `max_chunk`."""
+    """The same through a ring, chunk by chunk, each padded to `max_chunk`."""
     cache = kv_cache.empty(1, HEADS, HEAD_DIM, num_slots, "float32")
     keys, values, stored = cache.keys[0], cache.values[0], cache.positions
     out, start = [], 0
     for count in chunks:
 
-        def padded(array: np.ndarray, first: int = start, n: int = count) -> jnp.ndarray:
+        def padded(
+            array: np.ndarray, first: int = start, n: int = count
+        ) -> jnp.ndarray:
             rows = np.full((1, max_chunk, *array.shape[1:]), 9.0, np.float32)
             rows[0, :n] = array[first : first + n]
             return jnp.asarray(rows)
