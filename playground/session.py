@@ -13,6 +13,7 @@ from playground.engine import (
     Event,
     Finished,
     Loading,
+    ModelUnavailable,
     Request,
     Run,
     Step,
@@ -20,6 +21,7 @@ from playground.engine import (
 from playground.models import MistralCausalLM
 from playground.models.loading import Report
 from playground.models.prompting import draw_seed, make_request, with_text
+from playground.presets import LoadError
 from playground.settings import GenerationSettings
 
 MAX_PROMPT_CHARACTERS = 100_000
@@ -200,6 +202,9 @@ def start_engine(
     """
 
     def load(report: Report) -> MistralCausalLM:
-        return MistralCausalLM.from_preset(preset, report=report, **overrides)
+        try:
+            return MistralCausalLM.from_preset(preset, report=report, **overrides)
+        except LoadError as fault:
+            raise ModelUnavailable(str(fault)) from fault
 
     return Engine(load, warm_length)

@@ -2,7 +2,14 @@
 
 from playground.engine.compilation import Compilations, compilations, keep_programs
 from playground.engine.decoding import Request, decode
-from playground.engine.engine import WARM_LENGTH, BusyError, Engine, Run, Status
+from playground.engine.engine import (
+    WARM_LENGTH,
+    BusyError,
+    Engine,
+    ModelUnavailable,
+    Run,
+    Status,
+)
 from playground.engine.events import (
     Compiling,
     Event,
@@ -26,6 +33,7 @@ __all__ = [
     "Finished",
     "KVCache",
     "Loading",
+    "ModelUnavailable",
     "PrefillProgress",
     "Programs",
     "Queued",

@@ -35,6 +35,10 @@ class Status:
     fraction: float | None = None
 
 
+class ModelUnavailable(Exception):
+    """A model that cannot be loaded, for reasons that the person can read and mend."""
+
+
 class BusyError(RuntimeError):
     """Too many runs are waiting."""
 
@@ -174,7 +178,7 @@ class Engine(Generic[ModelT]):
         try:
             programs = self._prepare()
         except Exception as error:
-            if not isinstance(error, ValueError | OSError):  # no fault of the files
+            if not isinstance(error, ModelUnavailable):
                 _log.exception("The model could not be loaded")
             self._set_status(Status(phase="failed", message=str(error)))
             self._dismiss("error", str(error))

@@ -13,6 +13,7 @@ from playground.engine import (
     Event,
     Finished,
     Loading,
+    ModelUnavailable,
     Queued,
     Request,
     Run,
@@ -178,7 +179,7 @@ def test_a_model_that_cannot_be_loaded_ends_all_runs_with_the_reason(
 
     def load(_report: object) -> MistralCausalLM:
         gate.wait(30)
-        raise OSError("model.gguf: the file ends early")
+        raise ModelUnavailable("model.gguf: the file ends early")
 
     engine = engines(load)
     early = engine.submit(request())
