@@ -38,11 +38,16 @@ _IN_EACH_LAYER = {
 def provenance() -> dict[str, Any]:
     """Where a stored file comes from: the command, the date and the versions."""
     return {
-        "command": " ".join(["python", *sys.argv]),
+        "command": " ".join(["python", sys.argv[0], *map(file_name, sys.argv[1:])]),
         "date": datetime.now(UTC).date().isoformat(),
         "python": sys.version.split()[0],
         "versions": {name: version(name) for name in PACKAGES},
     }
+
+
+def file_name(path: str) -> str:
+    """Without its folder: that is nobody else's business."""
+    return os.path.basename(path)
 
 
 def output_embeddings(weights: Weights, config: Config) -> np.ndarray:

@@ -57,7 +57,7 @@ def assert_equals_peers(logits: np.ndarray, name: str, window: int) -> None:
 
 @pytest.fixture(scope="module")
 def whole(smollm2: MistralCausalLM) -> dict[int, Logits]:
-    """For each window: logits of every prompt, by calling the model on padded batches."""
+    """For each window: logits of every prompt, by calling the model on a batch."""
     wide, narrow = stored.SMOLLM2_WINDOWS
     narrow_model = MistralCausalLM.from_preset(
         "smollm2_135m_instruct", sliding_window=narrow
@@ -114,7 +114,7 @@ def programs(smollm2: MistralCausalLM) -> Programs:
 def read_through_cache(
     programs: Programs, token_ids: np.ndarray, window: int
 ) -> np.ndarray:
-    """Logits [T, V] of a text read in chunks; the narrow ring wraps, the wide one not."""
+    """Logits [T, V] of a text read in chunks. With a narrow window the ring wraps."""
     num_slots = kv_cache.slots_needed(NUM_SLOTS, window, CHUNK)
     cache, logits = programs.empty_cache(num_slots), []
     for start in range(0, len(token_ids), CHUNK):
