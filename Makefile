@@ -3,6 +3,7 @@
 
 VENV := .venv
 BIN := $(VENV)/bin
+# From 24.1 on pip says how far a download is; the model comes through it too.
 PIP_VERSION := 26.3
 INSTALL = $(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt
 

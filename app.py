@@ -8,6 +8,8 @@ import os
 import sys
 import threading
 import time
+from contextlib import suppress
+from typing import NoReturn
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
 os.environ.setdefault("MPLBACKEND", "Agg")
@@ -18,9 +20,9 @@ import gradio as gr
 from playground.controls import BY_NAME
 from playground.engine import Engine
 from playground.models import MistralCausalLM
+from playground.presets import DEFAULT_PRESET
+from playground.session import start_engine
 from playground.web import LAUNCH, build
-
-DEFAULT_PRESET = "smollm2_135m_instruct"
 
 
 def whole_number(variable: str, default: int, maximum: int) -> int:
@@ -60,20 +62,32 @@ def main() -> None:
             **LAUNCH,
         )
     except OSError:
-        sys.exit(
+        print(
             f"Port {port} of {address} is in use or not allowed. End the program that "
-            f"uses it, or choose another: GRADIO_SERVER_PORT={port + 1} python app.py"
+            f"uses it, or choose another: GRADIO_SERVER_PORT={port + 1} python app.py",
+            file=sys.stderr,
         )
+        leave(1)
     print(f"Mistral Playground: {url}", flush=True)
     threading.Thread(target=print_progress, args=(engine,), daemon=True).start()
-    demo.block_thread()
+    with suppress(KeyboardInterrupt):
+        while True:
+            time.sleep(3600)
+    leave(0)
+
+
+def leave(code: int) -> NoReturn:
+    """Exit without waiting for the engine's thread, which may be busy compiling."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 limit = int(BY_NAME["max_new_tokens"].maximum or 0)
 limit = whole_number("PLAYGROUND_MAX_NEW_TOKENS", limit, maximum=limit)
 preset = os.environ.get("PLAYGROUND_PRESET") or DEFAULT_PRESET
 if gr.NO_RELOAD:  # the model survives the hot reload of `gradio app.py`
-    engine = Engine(lambda report: MistralCausalLM.from_preset(preset, report=report))
+    engine = start_engine(preset)
 demo = build(engine, preset, max_new_tokens=limit)
 
 if __name__ == "__main__":

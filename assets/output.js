@@ -18,7 +18,7 @@ function draw() {
   const wasAtEnd = box.scrollHeight - box.scrollTop - box.clientHeight < 40;
   put(prompt, value.prompt || "");
   put(answer, value.text || "");
-  const empty = !value.live && !value.prompt && !value.text;
+  const empty = !value.prompt && !value.text;
   element.dataset.state = value.live ? "live" : empty ? "empty" : "done";
   copy.hidden = empty;
   if (wasAtEnd) box.scrollTop = box.scrollHeight;

@@ -10,9 +10,9 @@ from dataclasses import asdict
 from typing import Any
 
 from playground.controls import BY_NAME, SAMPLERS, parse_token_ids
+from playground.presets import DEFAULT_PRESET
 from playground.settings import GenerationSettings
 
-DEFAULT_PRESET = "smollm2_135m_instruct"
 SCHEMA = "mistral-playground/run/1"
 
 

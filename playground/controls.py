@@ -64,7 +64,7 @@ class Control:
                 fine = _is_number(value) and self._in_bounds(value)
         if fine:
             return None
-        return f"`{self.name}` must be {self.expected}, got {value!r}."
+        return f"`{self.name}` must be {self.expected}, got {_clipped(value)}."
 
     @property
     def expected(self) -> str:
@@ -97,6 +97,12 @@ class Control:
         if self.above_minimum and value == self.minimum:
             return False
         return self.maximum is None or value <= self.maximum
+
+
+def _clipped(value: Any) -> str:
+    """A value in a message; what came from outside can be of any length."""
+    text = "none" if value is None else repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def _plain(number: float) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from playground import samplers
 from playground.engine import (
+    WAITING_SECONDS,
     WARM_LENGTH,
     BusyError,
     Engine,
@@ -137,13 +138,9 @@ class Session:
             run.cancel()
 
     def _wait_for_model(self, stopped: threading.Event) -> Iterator[Event]:
-        shown: Event | None = None
-        while not (stopped.is_set() or self.engine.wait_for_model(0.1)):
+        while not (stopped.is_set() or self.engine.wait_for_model(WAITING_SECONDS)):
             status = self.engine.status
-            now = Loading(message=status.message, fraction=status.fraction)
-            if now != shown:
-                shown = now
-                yield now
+            yield Loading(message=status.message, fraction=status.fraction)
 
 
 def _check_prompt(prompt: str) -> None:

@@ -40,6 +40,12 @@ def test_a_value_out_of_bounds_is_refused_by_name_with_what_would_do(
     assert repr(value) in str(fault.value)
 
 
+def test_a_long_value_from_outside_is_clipped_in_the_message() -> None:
+    with pytest.raises(ValueError, match="got 'xxx") as fault:
+        GenerationSettings(sampler="x" * 10_000)
+    assert len(str(fault.value)) < 250
+
+
 def test_all_faults_are_told_at_once() -> None:
     with pytest.raises(ValueError, match="temperature") as fault:
         GenerationSettings(temperature=-1, top_p=7, seed=-4)

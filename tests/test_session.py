@@ -168,10 +168,8 @@ class NotLoaded:
 def test_a_model_that_does_not_load_ends_the_run_with_the_reason() -> None:
     waiting = NotLoaded()
     events = list(Session(waiting).generate("Hello", SHORT))  # type: ignore[arg-type]
-    assert events == [
-        Loading(message="Downloading", fraction=0.5),
-        Finished(reason="error", message="Downloading"),
-    ]
+    assert events[0] == Loading(message="Downloading", fraction=0.5)
+    assert events[-1] == Finished(reason="error", message="Downloading")
 
 
 def test_stop_while_the_model_loads_ends_the_run() -> None:

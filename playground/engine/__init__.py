@@ -3,6 +3,7 @@
 from playground.engine.compilation import Compilations, compilations, keep_programs
 from playground.engine.decoding import Request, decode
 from playground.engine.engine import (
+    WAITING_SECONDS,
     WARM_LENGTH,
     BusyError,
     Engine,
@@ -24,6 +25,7 @@ from playground.engine.kv_cache import KVCache
 from playground.engine.programs import Programs
 
 __all__ = [
+    "WAITING_SECONDS",
     "WARM_LENGTH",
     "BusyError",
     "Compilations",

@@ -20,6 +20,7 @@ from playground.engine.programs import CachedModel, Programs
 MAX_ACTIVE = 8
 MAX_WAITING = 64
 WARM_LENGTH = 1024
+WAITING_SECONDS = 0.25
 
 Report = Callable[[str, float | None], None]
 ModelT = TypeVar("ModelT", bound=CachedModel)
@@ -64,17 +65,17 @@ class Run:
         self._events.put(event)
 
     def __iter__(self) -> Iterator[Event]:
-        """Events as they come; while the run waits, its place whenever that changes."""
-        waiting: Event | None = None
+        """Events as they come; while the run waits, its place, a few times a second.
+
+        It is repeated because a generator can only be closed where it yields.
+        """
         try:
             while True:
                 try:
-                    event = self._events.get(timeout=0.1)
+                    event = self._events.get(timeout=WAITING_SECONDS)
                 except queue.Empty:
-                    now = self._engine.waiting_for(self)
-                    if now is not None and now != waiting:
-                        waiting = now
-                        yield now
+                    if waiting := self._engine.waiting_for(self):
+                        yield waiting
                     continue
                 yield event
                 if isinstance(event, Finished):

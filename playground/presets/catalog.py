@@ -49,4 +49,5 @@ _SMOLLM2 = Preset(
     ),
 )
 
+DEFAULT_PRESET = _SMOLLM2.name
 PRESETS: dict[str, Preset] = {_SMOLLM2.name: _SMOLLM2}

@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from playground.presets.errors import LoadError
+from playground.presets.errors import LoadError, listed, shown
 from playground.presets.gguf_file import GGUFFile
 
 # llama.cpp writes Mistral checkpoints as "llama", Ministral 3 as "mistral3".
@@ -89,7 +89,7 @@ class _Metadata:
         if is_number and 0 < value < 2**53 and math.isfinite(value):
             return value
         self.faults.append(
-            f"{self.architecture}.{key} must be a number above 0, got {value!r}"
+            f"{self.architecture}.{key} must be a number above 0, got {shown(value)}"
         )
         return 1
 
@@ -105,8 +105,8 @@ def config_from_metadata(file: GGUFFile) -> dict[str, Any]:
     config = _config(metadata)
     if metadata.faults:
         raise LoadError(
-            f"{file.path.name} is not a model that can be run here:\n- "
-            + "\n- ".join(metadata.faults)
+            f"{file.path.name} is not a model that can be run here:"
+            + listed(metadata.faults)
             + "\nOnly plain Llama and Mistral decoders are supported."
         )
     return config
@@ -116,28 +116,28 @@ def _architecture(file: GGUFFile) -> str:
     found = file.metadata.get("general.architecture")
     if found not in ARCHITECTURES:
         raise LoadError(
-            f"{file.path.name} holds a model of architecture {found!r}. Supported: "
-            f"{', '.join(ARCHITECTURES)} (Mistral models are written as llama)."
+            f"{file.path.name} holds a model of architecture {shown(found)}. "
+            f"Supported: {', '.join(ARCHITECTURES)} "
+            "(Mistral models are written as llama)."
         )
     return str(found)
 
 
 def _refuse_unknown_keys(metadata: _Metadata) -> None:
-    prefix = metadata.architecture + "."
-    known = {*_REQUIRED, *_OPTIONAL, *_HARMLESS_OF_MODEL, *_ONLY_VALUE}
-    pairs = metadata.file.metadata
+    prefix, pairs = f"{metadata.architecture}.", metadata.file.metadata
+    known = {prefix + key for key in (*_REQUIRED, *_OPTIONAL, *_HARMLESS_OF_MODEL)}
+    only = {prefix + key: values for key, values in _ONLY_VALUE.items()}
+    only |= _ONLY_VALUE_OF_FILE
     for key, value in pairs.items():
-        name = key.removeprefix(prefix)
-        allowed = _ONLY_VALUE_OF_FILE.get(key) or _ONLY_VALUE.get(name)
-        is_known = _is_harmless(key) or (name in known and name != key)
-        if (allowed and value not in allowed) or not (allowed or is_known):
-            metadata.faults.append(f"{key} = {value!r} is not supported")
+        is_known = value in only[key] if key in only else _is_harmless(key)
+        if not is_known and key not in known:
+            metadata.faults.append(f"{shown(key)} = {shown(value)} is not supported")
     for key in metadata.file.arrays:
         if not _is_harmless(key):
-            metadata.faults.append(f"{key} is a list, which is not supported")
-    for name in _REQUIRED:
-        if prefix + name not in pairs:
-            metadata.faults.append(f"{prefix}{name} is missing")
+            metadata.faults.append(f"{shown(key)} is a list, which is not supported")
+    for key in _REQUIRED:
+        if prefix + key not in pairs:
+            metadata.faults.append(f"{prefix}{key} is missing")
 
 
 def _is_harmless(key: str) -> bool:
@@ -188,8 +188,8 @@ def _head_dim(metadata: _Metadata, hidden_dim: int, num_query_heads: int) -> int
         found = metadata.get(key, head_dim)
         if found != head_dim:
             metadata.faults.append(
-                f"{metadata.architecture}.{key} = {found!r} differs from the size of "
-                f"a head, {head_dim}; it must be the same"
+                f"{metadata.architecture}.{key} = {shown(found)} differs from "
+                f"the size of a head, {head_dim}; it must be the same"
             )
     if head_dim % 2:
         metadata.faults.append(f"the size of a head, {head_dim}, must be even")
@@ -223,8 +223,8 @@ def _rope_scaling_factor(metadata: _Metadata) -> float:
     kind = metadata.get("rope.scaling.type", "linear")
     if kind not in ("none", "linear"):
         metadata.faults.append(
-            f"{metadata.architecture}.rope.scaling.type = {kind!r} is not supported; "
-            "none and linear are"
+            f"{metadata.architecture}.rope.scaling.type = {shown(kind)} is not "
+            "supported; none and linear are"
         )
     # Files from before `rope.scaling.*` have `rope.scale_linear`.
     old = metadata.positive("rope.scale_linear", 1.0)

@@ -25,7 +25,7 @@ from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType
 from gguf.quants import dequantize
 from numpy.typing import NDArray
 
-from playground.presets.errors import LoadError
+from playground.presets.errors import LoadError, shown
 
 # The types that `dequantize` can turn into numbers without a second tensor.
 # fmt: off
@@ -93,7 +93,13 @@ class GGUFFile:
                 f"{self.path.name}: the file changed while it was loading (tensor "
                 f"{name!r} is cut off). Load it again."
             )
-        return _values(raw, info.type).reshape(info.shape)
+        values = _values(raw, info.type)
+        if values is None:
+            raise LoadError(
+                f"{self.path.name} is damaged: tensor {name!r} has values that are no "
+                "finite numbers. Download or convert it again."
+            )
+        return values.reshape(info.shape)
 
 
 def open_gguf(path: Path) -> GGUFFile:
@@ -115,20 +121,27 @@ def open_gguf(path: Path) -> GGUFFile:
         raise LoadError(f"Cannot read {str(path)!r}: {why}.") from error
 
 
-def _values(raw: NDArray[np.uint8], type_: GGMLQuantizationType) -> NDArray[np.float32]:
-    """The numbers in some whole blocks of a quantized type, flat.
+def _values(
+    raw: NDArray[np.uint8], type_: GGMLQuantizationType
+) -> NDArray[np.float32] | None:
+    """The numbers in some whole blocks of a quantized type, flat; None if not finite.
 
     `dequantize` works on 16 rows at a time in Python. Rows are a matter of view here,
-    so 16 of them are made to hold `_ELEMENTS_AT_ONCE` numbers: half the time for this
+    so one is made to hold `_ELEMENTS_AT_ONCE` numbers: half the time for this
     project's default model, and no large temporary arrays.
     """
     block, block_bytes = GGML_QUANT_SIZES[type_]
     values = np.empty(raw.size // block_bytes * block, np.float32)
-    blocks_at_once = max(1, _ELEMENTS_AT_ONCE // block)
-    for first in range(0, raw.size // block_bytes, blocks_at_once):
-        some = raw[first * block_bytes : (first + blocks_at_once) * block_bytes]
-        numbers = dequantize(some[np.newaxis], type_)
-        values[first * block :][: numbers.size] = numbers[0]
+    bytes_at_once = _ELEMENTS_AT_ONCE // block * block_bytes
+    done = 0
+    for first in range(0, raw.size, bytes_at_once):
+        piece = raw[np.newaxis, first : first + bytes_at_once]
+        with np.errstate(all="ignore"):
+            numbers = dequantize(piece, type_)[0]
+        if not np.isfinite(numbers).all():
+            return None
+        values[done : done + numbers.size] = numbers
+        done += numbers.size
     return values
 
 
@@ -181,26 +194,26 @@ class _Header:
     def _pair(self) -> None:
         key = self._string("a metadata key", _MAX_KEY_BYTES)
         if key in self._metadata or key in self._arrays:
-            self._fail(f"the metadata key {key!r} comes twice")
-        type_ = self._number(_U32, f"the type of {key!r}")
+            self._fail(f"the metadata key {shown(key)} comes twice")
+        type_ = self._number(_U32, f"the type of {shown(key)}")
         if type_ == _ARRAY:
             self._arrays[key] = self._array(key)
         elif type_ == _STRING:
-            self._metadata[key] = self._string(repr(key))
+            self._metadata[key] = self._string(shown(key))
         else:
-            value = self._number(self._number_type(type_, key), repr(key))
+            value = self._number(self._number_type(type_, key), shown(key))
             self._metadata[key] = bool(value) if type_ == _BOOL else value
 
     def _array(self, key: str) -> list[str] | NDArray[Any]:
-        type_ = self._number(_U32, f"the element type of {key!r}")
-        count = self._number(_U64, f"the length of {key!r}")
+        type_ = self._number(_U32, f"the element type of {shown(key)}")
+        count = self._number(_U64, f"the length of {shown(key)}")
         if type_ == _STRING:
-            self._require(count * 8, f"{count} strings of {key!r}")
-            return [self._string(repr(key)) for _ in range(count)]
+            self._require(count * 8, f"{count} strings of {shown(key)}")
+            return [self._string(shown(key)) for _ in range(count)]
         if type_ == _ARRAY:
-            self._fail(f"{key!r} is an array of arrays, which is not supported")
+            self._fail(f"{shown(key)} is an array of arrays, which is not supported")
         dtype = np.dtype(self._number_type(type_, key).format)
-        raw = self._take(count * dtype.itemsize, f"{count} numbers of {key!r}")
+        raw = self._take(count * dtype.itemsize, f"{count} numbers of {shown(key)}")
         numbers = np.frombuffer(raw, dtype)
         return numbers.astype(bool) if type_ == _BOOL else numbers
 
@@ -209,18 +222,20 @@ class _Header:
         seen: set[str] = set()
         for info in infos:
             if info.name in seen:
-                self._fail(f"the tensor {info.name!r} comes twice")
+                self._fail(f"the tensor {shown(info.name)} comes twice")
             seen.add(info.name)
         return infos
 
     def _tensor_info(self) -> TensorInfo:
         name = self._string("a tensor's name", _MAX_KEY_BYTES)
-        num_dims = self._number(_U32, f"the number of dimensions of {name!r}")
+        num_dims = self._number(_U32, f"the number of dimensions of {shown(name)}")
         if not 1 <= num_dims <= _MAX_DIMENSIONS:
-            self._fail(f"tensor {name!r} has {num_dims} dimensions, not 1 to 4")
-        sizes = [self._number(_U64, f"the shape of {name!r}") for _ in range(num_dims)]
-        type_ = self._number(_U32, f"the type of {name!r}")
-        offset = self._number(_U64, f"the offset of {name!r}")
+            self._fail(f"tensor {shown(name)} has {num_dims} dimensions, not 1 to 4")
+        sizes = [
+            self._number(_U64, f"the shape of {shown(name)}") for _ in range(num_dims)
+        ]
+        type_ = self._number(_U32, f"the type of {shown(name)}")
+        offset = self._number(_U64, f"the offset of {shown(name)}")
         shape = tuple(reversed(sizes))
         known = self._tensor_type(name, type_)
         num_bytes = self._num_bytes(name, shape, known)
@@ -233,8 +248,9 @@ class _Header:
         if known is None or known.name not in READABLE_TYPES:
             label = f"number {type_}" if known is None else known.name
             raise LoadError(
-                f"{self._path.name}: tensor {name!r} has the type {label}, which is "
-                f"not supported. Supported: {', '.join(sorted(READABLE_TYPES))}."
+                f"{self._path.name}: tensor {shown(name)} has the type {label}, "
+                "which is not supported. Supported: "
+                f"{', '.join(sorted(READABLE_TYPES))}."
             )
         return known
 
@@ -244,8 +260,9 @@ class _Header:
         block, block_bytes = GGML_QUANT_SIZES[type_]
         if min(shape) < 1 or shape[-1] % block:
             self._fail(
-                f"tensor {name!r} of type {type_.name} has the shape {list(shape)}; "
-                f"sizes must be at least 1 and the last a multiple of {block}"
+                f"tensor {shown(name)} of type {type_.name} has the shape "
+                f"{list(shape)}; sizes must be at least 1, and the last a multiple of "
+                f"{block}"
             )
         return math.prod(shape) // block * block_bytes
 
@@ -260,8 +277,8 @@ class _Header:
         end = start + info.offset + info.num_bytes
         if info.offset % alignment or end > self._size:
             self._fail(
-                f"tensor {info.name!r} lies at bytes {start + info.offset} to {end}, "
-                f"and the file has {self._size} (alignment {alignment})"
+                f"tensor {shown(info.name)} lies at bytes {start + info.offset} to "
+                f"{end}, and the file has {self._size} (alignment {alignment})"
             )
         return TensorInfo(
             name=info.name,
@@ -276,7 +293,9 @@ class _Header:
         in_order = sorted(tensors.values(), key=lambda info: info.offset)
         for left, right in pairwise(in_order):
             if left.offset + left.num_bytes > right.offset:
-                self._fail(f"tensors {left.name!r} and {right.name!r} overlap")
+                self._fail(
+                    f"tensors {shown(left.name)} and {shown(right.name)} overlap"
+                )
 
     def _string(self, what: str, longest: int | None = None) -> str:
         length = self._number(_U64, f"the length of {what}")
@@ -297,7 +316,7 @@ class _Header:
 
     def _number_type(self, type_: int, key: str) -> struct.Struct:
         if type_ not in _NUMBERS:
-            self._fail(f"{key!r} has the unknown type {type_}")
+            self._fail(f"{shown(key)} has the unknown type {type_}")
         return _NUMBERS[type_]
 
     def _take(self, num_bytes: int, what: str) -> bytes:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from playground.presets.errors import LoadError
+from playground.presets.errors import LoadError, listed, shown
 from playground.presets.gguf_file import GGUFFile
 
 Values = NDArray[np.float32]
@@ -127,7 +127,9 @@ def check_tensors(file: GGUFFile, table: list[Rule]) -> None:
     wanted = {rule.tensor: rule.shape for rule in table}
     found = {info.name: info.shape for info in file.tensors.values()}
     faults = [f"{name} is missing" for name in wanted if name not in found]
-    faults += [f"{name} is not supported" for name in found if name not in wanted]
+    faults += [
+        f"{shown(name)} is not supported" for name in found if name not in wanted
+    ]
     faults += [
         f"{name} has the shape {list(found[name])}, expected {list(shape)}"
         for name, shape in wanted.items()
@@ -135,16 +137,10 @@ def check_tensors(file: GGUFFile, table: list[Rule]) -> None:
     ]
     if faults:
         raise LoadError(
-            f"The tensors of {file.path.name} do not fit its configuration:\n- "
-            + "\n- ".join(_shortened(faults))
+            f"The tensors of {file.path.name} do not fit its configuration:"
+            + listed(faults)
             + "\nOnly plain Llama and Mistral decoders are supported."
         )
-
-
-def _shortened(faults: list[str], most: int = 30) -> list[str]:
-    """A wrong `block_count` makes hundreds of them."""
-    left = len(faults) - most
-    return faults[:most] + ([f"and {left} more"] if left > 0 else [])
 
 
 def read_tensors(file: GGUFFile, table: list[Rule]) -> Iterator[tuple[str, Values]]:

@@ -6,7 +6,7 @@ from typing import Any, cast, get_args
 
 import numpy as np
 
-from playground.presets.errors import LoadError
+from playground.presets.errors import LoadError, listed, shown
 from playground.presets.gguf_file import GGUFFile
 from playground.tokenizers import (
     ByteLevelBPETokenizer,
@@ -25,9 +25,7 @@ _USED = frozenset([
     "add_space_prefix", "remove_extra_whitespaces", "bos_token_id", "eos_token_id",
     "eot_token_id", "eom_token_id", "padding_token_id", "unknown_token_id",
 ])
-# fmt: on
 # Names of special tokens that no decoder here asks for.
-# fmt: off
 _HARMLESS = frozenset([
     "seperator_token_id", "cls_token_id", "mask_token_id", "prefix_token_id",
     "suffix_token_id", "middle_token_id", "fim_pre_token_id", "fim_suf_token_id",
@@ -54,8 +52,8 @@ def tokenizer_from_metadata(file: GGUFFile) -> Tokenizer:
                 return _sentencepiece(file)
             case other:
                 raise ValueError(
-                    f"a tokenizer of the kind {other!r}; gpt2 (byte-level BPE) and "
-                    "llama (SentencePiece) are supported"
+                    f"a tokenizer of the kind {shown(other)}; gpt2 (byte-level BPE) "
+                    "and llama (SentencePiece) are supported"
                 )
     except ValueError as error:
         raise LoadError(f"{file.path.name} cannot be tokenized for: {error}") from error
@@ -70,10 +68,10 @@ def _refuse_unknown_keys(file: GGUFFile) -> None:
         if name in _ONLY_FALSE and value is False:
             continue
         if name not in _USED | _HARMLESS:
-            shown = key if value is None else f"{key} = {value!r}"
-            faults.append(f"{shown} is not supported")
+            said = "" if value is None else f" = {shown(value)}"
+            faults.append(f"{shown(key)}{said} is not supported")
     if faults:
-        raise LoadError(f"The tokenizer of {file.path.name}: {'; '.join(faults)}.")
+        raise LoadError(f"The tokenizer of {file.path.name}:{listed(faults)}")
 
 
 def _is_template_or_copy(key: str) -> bool:
@@ -88,7 +86,7 @@ def _byte_level_bpe(file: GGUFFile) -> Tokenizer:
     pre_tokenizer = file.metadata.get("tokenizer.ggml.pre")
     if pre_tokenizer not in get_args(PreTokenizer):
         raise ValueError(
-            f"its pre-tokenizer is {pre_tokenizer!r}; "
+            f"its pre-tokenizer is {shown(pre_tokenizer)}; "
             f"{', '.join(get_args(PreTokenizer))} are supported"
         )
     if _get(file, "add_space_prefix", bool, False):
@@ -215,7 +213,10 @@ def _numbers(file: GGUFFile, name: str, count: int, kinds: str) -> list[Any]:
 def _kinds(file: GGUFFile, count: int) -> list[int]:
     kinds = _numbers(file, "token_type", count, "iu")
     if not set(kinds) <= set(_KINDS):
-        raise ValueError(f"tokenizer.ggml.token_type must be in 1..6: {set(kinds)}")
+        raise ValueError(
+            f"tokenizer.ggml.token_type must be in 1..6, got {min(kinds)} to "
+            f"{max(kinds)}"
+        )
     return kinds
 
 
@@ -240,7 +241,7 @@ def _ends_of_turn(file: GGUFFile, count: int) -> list[int]:
 def _pair(merge: str) -> tuple[str, str]:
     left, space, right = merge.partition(" ")
     if not (left and space and right):
-        raise ValueError(f"the merge {merge!r} is not two tokens")
+        raise ValueError(f"the merge {shown(merge)} is not two tokens")
     return left, right
 
 

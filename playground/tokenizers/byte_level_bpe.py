@@ -103,7 +103,8 @@ class ByteLevelBPETokenizer(Tokenizer):
         return b"".join(map(self.token_bytes, token_ids)).decode(errors="replace")
 
     def token_bytes(self, token_id: int, *, at_start: bool = False) -> bytes:  # noqa: ARG002
-        token = self.id_to_token(token_id)
+        token_id = self._check(token_id)
+        token = self._tokens[token_id]
         if token_id in self.special_token_ids:
             return b""
         if token_id in self._literal or not self._bytes.keys() >= set(token):

@@ -65,11 +65,22 @@ class MistralTokenizer(Tokenizer):
 
     def _find_out_about_leading_spaces(self) -> None:
         """The package does not tell its settings, so some pieces are decoded."""
-        spaced = next((id_ for id_, t in enumerate(self._tokens) if t[:1] == _SPACE), 0)
-        self._drops_leading_space = self._pieces.decode([spaced])[:1] != " "
+        spaced = [id_ for id_, token in enumerate(self._tokens) if token[:1] == _SPACE]
+        spaced = [id_ for id_ in spaced if self._is_text(id_)]
+        self._drops_leading_space = any(
+            len(self._pieces.decode([id_])) < len(self._tokens[id_])
+            for id_ in spaced[:1]
+        )
         bare = self._ids.get(_SPACE)
-        if bare is not None:
+        if bare in spaced:
             self.drops_all_leading_spaces = self._pieces.decode([bare, bare]) == ""
+
+    def _is_text(self, id_: int) -> bool:
+        """Whether the token stands for the characters that it is spelt with."""
+        pieces = self._pieces
+        return not (
+            pieces.is_control(id_) or pieces.is_unknown(id_) or pieces.is_byte(id_)
+        )
 
     def _encode(self, text: str) -> list[int]:
         ids: list[int] = self._pieces.encode(text, out_type=int)
@@ -80,7 +91,8 @@ class MistralTokenizer(Tokenizer):
         return text
 
     def token_bytes(self, token_id: int, *, at_start: bool = False) -> bytes:
-        token = self.id_to_token(token_id)
+        token_id = self._check(token_id)
+        token = self._tokens[token_id]
         if token_id in self.special_token_ids:
             return b""
         if self._pieces.is_byte(token_id):

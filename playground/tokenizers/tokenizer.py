@@ -1,5 +1,6 @@
 """What every tokenizer of this project does, under keras-hub's names."""
 
+import operator
 import re
 from abc import ABC, abstractmethod
 from codecs import IncrementalDecoder, getincrementaldecoder
@@ -122,11 +123,12 @@ class Tokenizer(ABC):
         return self._ids[token]
 
     def _check(self, token_id: int) -> int:
+        token_id = operator.index(token_id)
         if not 0 <= token_id < len(self._tokens):
             raise ValueError(
                 f"Token ids must be in [0, {len(self._tokens) - 1}], got {token_id}."
             )
-        return int(token_id)
+        return token_id
 
 
 def _any_of(tokens: Iterable[str]) -> re.Pattern[str] | None:

@@ -50,7 +50,6 @@ class Tab:
         self.new_session = new_session
         self.session = new_session()
         self.latest_run = 0
-        self.is_running = False
 
     def __deepcopy__(self, _memo: dict[int, Any]) -> "Tab":
         return Tab(self.new_session)
@@ -59,14 +58,12 @@ class Tab:
         """End the run before, if any, and number the new one."""
         self.session.stop()
         self.latest_run += 1
-        self.is_running = True
         return self.latest_run
 
     def end(self, run: int) -> None:
         """Run `run` is over, or nobody listens to it; a later one goes on."""
         if run == self.latest_run:
             self.session.stop()
-            self.is_running = False
 
 
 class Handlers:
@@ -93,8 +90,11 @@ class Handlers:
         return model_card(Path(self.preset).name, self.engine.model)
 
     def refresh(self, tab: Tab) -> Updates:
-        """Model card, status and timer, until the model is ready."""
-        status = gr.skip() if tab.is_running else engine_status(self.engine).value()
+        """Model card, status and timer, until the model is ready.
+
+        From its first run on, a tab's status tells of its runs.
+        """
+        status = gr.skip() if tab.latest_run else engine_status(self.engine).value()
         waiting = self.engine.status.phase in ("loading", "compiling")
         return self.card(), status, gr.Timer(active=waiting)
 
@@ -189,9 +189,8 @@ class Handlers:
 
     def _token_name(self, token_id: int) -> str:
         model = self.engine.model
-        if model is None or model.preprocessor is None:
-            return ""
-        return str(model.preprocessor.tokenizer.id_to_token(token_id))
+        assert model is not None, "only a loaded model makes tokens"
+        return str(model.text_preprocessor.tokenizer.id_to_token(token_id))
 
 
 class Pace:

@@ -37,15 +37,25 @@ END_TOKEN_ID = 2
 ANSWER = tuple(f" word{i}" for i in range(40))
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """What Gradio does itself is no fault of a test."""
+    for warning in (
+        "ignore:unclosed:ResourceWarning",  # its event loops and their sockets
+        "ignore::pandas.errors.Pandas4Warning",  # its statistics
+    ):
+        config.addinivalue_line("filterwarnings", warning)
+
+
 @dataclass
 class Scripted:
     """An engine that says `answer`, one piece each time the test lets it.
 
-    `allow(n)` lets n more tokens out, `allow(None)` all that follow. One run at a time;
-    the others are queued.
+    `allow(n)` lets n more tokens out, `allow(None)` all that follow, one each
+    `seconds_per_token`. One run at a time; the others are queued.
     """
 
     answer: tuple[str, ...] = ANSWER
+    seconds_per_token: float = 0.0
     preset: str = "scripted_model"
     status: Any = field(default_factory=lambda: ready())
     model: Any = field(default_factory=lambda: _model())
@@ -53,6 +63,7 @@ class Scripted:
     def __post_init__(self) -> None:
         self.changed = threading.Condition()
         self.allowed: float = 0
+        self.said = 0
         self.waiting: list[object] = []
 
     def allow(self, tokens: int | None) -> None:
@@ -68,7 +79,9 @@ class Scripted:
     def wait_for_runs(self, number: int) -> bool:
         """Wait until so many runs hold or await the model."""
         with self.changed:
-            return self.changed.wait_for(lambda: len(self.waiting) == number, timeout=15)
+            return self.changed.wait_for(
+                lambda: len(self.waiting) == number, timeout=15
+            )
 
 
 class ScriptedSession:
@@ -128,6 +141,8 @@ class ScriptedSession:
                 yield Finished(reason="cancelled", timings=timings)
                 return
             engine.allowed -= 1
+            engine.said += 1
+            cancelled.wait(engine.seconds_per_token)
             self.text += piece
             yield Step(token_id=index, index=index, text=piece, tokens_per_second=41.4)
         ended = len(engine.answer) < (settings.max_new_tokens or 0)
@@ -164,7 +179,7 @@ def _model() -> SimpleNamespace:
     )
     tokenizer = SimpleNamespace(id_to_token={END_TOKEN_ID: "<|im_end|>"}.get)
     return SimpleNamespace(
-        backbone=backbone, preprocessor=SimpleNamespace(tokenizer=tokenizer)
+        backbone=backbone, text_preprocessor=SimpleNamespace(tokenizer=tokenizer)
     )
 
 
@@ -184,10 +199,15 @@ def open_page(engine: Scripted, **options: Any) -> Page:
     demo = build(
         engine, engine.preset, new_session=lambda: ScriptedSession(engine), **options
     )
+    return Page(engine, demo, serve(demo))
+
+
+def serve(demo: gr.Blocks) -> str:
+    """Launch a page as app.py does, on a free port; its address."""
     _, url, _ = demo.launch(
         server_name="127.0.0.1", prevent_thread_lock=True, quiet=True, **LAUNCH
     )
-    return Page(engine, demo, url)
+    return url
 
 
 @pytest.fixture(autouse=True)
@@ -212,15 +232,15 @@ def page_for() -> Iterator[Callable[..., Page]]:
 
 
 @pytest.fixture
-def engine() -> Scripted:
+def scripted() -> Scripted:
     """A scripted engine that is ready."""
     return Scripted()
 
 
 @pytest.fixture
-def page(page_for: Callable[..., Page], engine: Scripted) -> Page:
-    """A page over `engine`."""
-    return page_for(engine)
+def page(page_for: Callable[..., Page], scripted: Scripted) -> Page:
+    """A page over `scripted`."""
+    return page_for(scripted)
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,8 @@
 import pytest
 from gradio_client.exceptions import AppError
 
+from tests.web.conftest import ANSWER, Scripted, open_page
+
 GENERATE = {"api_name": "/generate"}
 
 
@@ -12,22 +14,22 @@ def test_it_is_the_only_endpoint(page):
     ]
 
 
-def test_it_streams_all_of_the_text_each_time(page, engine):
-    engine.allow(None)
+def test_it_streams_all_of_the_text_each_time(page, scripted):
+    scripted.allow(None)
     job = page.client().submit("Hello", max_new_tokens=3, **GENERATE)
     texts = list(dict.fromkeys(job))
     assert texts == ["", " word0", " word0 word1", " word0 word1 word2"]
 
 
-def test_the_prompt_is_part_of_the_text_unless_stripped(page, engine):
-    engine.allow(None)
+def test_the_prompt_is_part_of_the_text_unless_stripped(page, scripted):
+    scripted.allow(None)
     text = page.client().predict(
         "Hello", max_new_tokens=1, strip_prompt=False, chat=False, **GENERATE
     )
     assert text == "Hello word0"
 
 
-def test_two_clients_get_their_own_text(page, engine):
+def test_two_clients_get_their_own_text(page, scripted):
     clients = page.client(), page.client()
     jobs = [
         client.submit(
@@ -35,25 +37,32 @@ def test_two_clients_get_their_own_text(page, engine):
         )
         for i, client in enumerate(clients)
     ]
-    assert engine.wait_for_runs(2)
-    engine.allow(None)
+    assert scripted.wait_for_runs(2)
+    scripted.allow(None)
     assert [job.result(timeout=30) for job in jobs] == [
         "Prompt 0 word0 word1",
         "Prompt 1 word0 word1",
     ]
 
 
-def test_a_cancelled_job_frees_the_model(page, engine):
+def test_a_cancelled_job_frees_the_model(page, scripted):
+    scripted.answer, scripted.seconds_per_token = ANSWER * 100, 0.02
+    scripted.allow(None)
     client = page.client()
-    job = client.submit("Hello", **GENERATE)
-    assert engine.wait_for_runs(1)
-    engine.allow(1)
-    while not job.outputs():
-        next(iter(job))
+    job = client.submit("Hello", max_new_tokens=4000, **GENERATE)
+    assert next(iter(job)) == ""
     job.cancel()
-    assert engine.wait_for_runs(0)
-    engine.allow(None)
+    assert scripted.wait_for_runs(0)
+    assert scripted.said < 4000
     assert client.predict("Hello", max_new_tokens=1, **GENERATE) == " word0"
+
+
+@pytest.fixture(scope="module")
+def refusing():
+    """A client of a page on which nothing runs."""
+    page = open_page(Scripted())
+    yield page.client()
+    page.demo.close(verbose=False)
 
 
 @pytest.mark.parametrize(
@@ -72,13 +81,13 @@ def test_a_cancelled_job_frees_the_model(page, engine):
         ({"prompt": 7}, "The prompt is empty"),
     ],
 )
-def test_bad_input_is_refused_in_words(page, sent, words):
+def test_bad_input_is_refused_in_words(refusing, sent, words):
     with pytest.raises(AppError) as refusal:
-        page.client().predict(**{"prompt": "Hello"} | sent, **GENERATE)
+        refusing.predict(**{"prompt": "Hello"} | sent, **GENERATE)
     assert words in str(refusal.value)
 
 
-def test_a_page_can_bound_the_new_tokens(page_for, engine):
-    client = page_for(engine, max_new_tokens=16).client()
+def test_a_page_can_bound_the_new_tokens(page_for, scripted):
+    client = page_for(scripted, max_new_tokens=16).client()
     with pytest.raises(AppError, match="from 1 to 16, got 17"):
         client.predict("Hello", max_new_tokens=17, **GENERATE)
