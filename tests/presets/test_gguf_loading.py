@@ -251,3 +251,15 @@ def test_a_file_that_shrinks_while_loading_is_noticed(
         file.truncate(path.stat().st_size - 500)
     with pytest.raises(LoadError, match="changed while it was loading"):
         list(checkpoint.tensors())
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_weights_that_are_no_finite_numbers_are_refused(
+    write_gguf, tiny_config, bpe_metadata, tiny_tensors, bad
+):
+    values = tiny_tensors["blk.1.ffn_up.weight"].copy()
+    values[-1, -1] = bad
+    tensors = tiny_tensors | {"blk.1.ffn_up.weight": values}
+    path = write_gguf("t.gguf", tiny_config | bpe_metadata, tensors)
+    with pytest.raises(LoadError, match=r"'blk\.1\.ffn_up\.weight' has values"):
+        list(resolve(str(path)).tensors())

@@ -22,7 +22,7 @@ from playground.samplers import (
 )
 from playground.samplers.chain import _draw
 
-SIZES = [1, 5, 257, 1000]
+SIZES = [5, 257]  # few, because each shape compiles for a second
 SAMPLERS = [
     GreedySampler(),
     RandomSampler(),
@@ -146,15 +146,14 @@ def test_a_row_on_a_rounding_edge_gives_the_same_token_in_any_batch(
         int(tokens_of(logits[b : b + 1], [samplers[b]], [seeds[b]], [0])[0])
         for b in range(16)
     ]
-    for rows in (2, 8, 16):
-        together = tokens_of(logits[:rows], samplers[:rows], seeds[:rows], steps[:rows])
-        assert together.tolist() == alone[:rows]
+    assert tokens_of(logits, samplers, seeds, steps).tolist() == alone
 
 
 def test_the_same_seed_and_step_give_the_same_token_and_others_another() -> None:
-    logits = np.zeros((4, 49152), np.float32)
-    samplers: list[Sampler] = [RandomSampler()] * 4
-    tokens = tokens_of(logits, samplers, [1, 1, 1, 2], [0, 0, 1, 0])
+    logits = np.zeros((16, 49152), np.float32)
+    samplers: list[Sampler] = [RandomSampler()] * 16
+    tokens = tokens_of(logits, samplers, [1, 1, 1, 2] * 4, [0, 0, 1, 0] * 4)
+    assert tokens.tolist() == tokens[:4].tolist() * 4
     # Three draws from 49,152 equally likely tokens: two are equal by chance in 6e-5.
     assert tokens[0] == tokens[1]
     assert len(set(tokens.tolist())) == 3
@@ -221,19 +220,15 @@ def test_a_draw_never_lands_on_a_dropped_token(
     assert weights[token] > 0
 
 
-@pytest.mark.parametrize("vocabulary", [5, 257, 1000, 49152])
-def test_greedy_takes_the_first_of_the_most_likely_tokens(vocabulary: int) -> None:
-    rng = np.random.default_rng(0)
-    logits = rng.integers(0, 4, (8, vocabulary)).astype(np.float32)
-    for sampler in (GreedySampler(), TopPSampler(temperature=0), TopKSampler(k=2)):
-        tokens = tokens_of(logits, [sampler] * 8, list(range(8)), list(range(8)))
-        if sampler.values().temperature == 0:
-            assert tokens.tolist() == logits.argmax(-1).tolist()
-        else:  # all that tie with the second most likely stay
-            best_two = np.sort(logits)[:, -2]
-            assert (
-                np.take_along_axis(logits, tokens[:, None], 1)[:, 0] >= best_two
-            ).all()
+@pytest.mark.parametrize("vocabulary", [257, 49152])
+@pytest.mark.parametrize("sampler", [GreedySampler(), TopPSampler(temperature=0)])
+def test_greedy_takes_the_first_of_the_most_likely_tokens(
+    vocabulary: int, sampler: Sampler
+) -> None:
+    logits = np.random.default_rng(0).integers(0, 4, (16, vocabulary))
+    numbers = list(range(16))
+    tokens = tokens_of(logits.astype(np.float32), [sampler] * 16, numbers, numbers)
+    assert tokens.tolist() == logits.argmax(-1).tolist()
 
 
 def test_logits_that_are_not_finite() -> None:

@@ -109,7 +109,7 @@ def test_a_seed_out_of_range_is_refused(
 def test_samplers_with_equal_numbers_are_equal() -> None:
     assert TopKSampler(k=3) == TopKSampler(k=3, temperature=1)
     assert TopKSampler(k=3) != TopKSampler(k=4)
-    assert RandomSampler() != GreedySampler()
+    assert Sampler() != GreedySampler()
     assert len({TopKSampler(k=3), TopKSampler(k=3), TopKSampler(k=4)}) == 2
 
 

@@ -162,3 +162,14 @@ def test_top_p_on_a_real_vocabulary_with_ties(p: float, levels: int) -> None:
     # As above: the sum is off by at most 1e-6 of the whole.
     assert set(oracle_top_p(weights, p - 1e-6)) <= kept
     assert kept <= set(oracle_top_p(weights, p + 1e-6))
+
+
+@pytest.mark.parametrize("last", [1.0, -1.0, 3e38])
+@pytest.mark.parametrize("stay", range(1, 257, 17))
+def test_neighbouring_floats_are_told_apart(last: float, stay: int) -> None:
+    bits = np.float32(last).view(np.int32) - np.arange(257, dtype=np.int32)
+    logits = np.random.default_rng(stay).permutation(bits.view(np.float32))
+    assert kept_by_top_k(logits, stay) == oracle_top_k(logits, stay)
+    if last == 1:
+        # About equally likely, so half a token less than `stay` needs all of them.
+        assert kept_by_top_p(logits, (stay - 0.5) / 257) == oracle_top_k(logits, stay)
