@@ -165,7 +165,7 @@ def _prepare(model: MistralCausalLM, prompt: str, transcript: Transcript) -> Req
         model.backbone,
         preprocessor.tokenizer,
         token_ids,
-        sampler=_sampler(settings).values(),
+        sampler=_sampler(settings),
         seed=transcript.seed,
         max_length=settings.max_length,
         max_new_tokens=settings.max_new_tokens,

@@ -23,7 +23,7 @@ from playground.engine.events import (
 )
 from playground.engine.kv_cache import KVCache
 from playground.engine.programs import Programs, plan_chunks
-from playground.samplers import SamplerValues, encode
+from playground.samplers import Sampler, SamplerValues, encode
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +31,8 @@ class Request:
     """One run, in the engine's terms.
 
     `token_ids` is the prompt, at least one token. `max_new_tokens` is from 0;
-    `sliding_window` None means the model's own.
+    `sliding_window` None means the model's own. `chooser` is a person's own sampler,
+    asked instead of the compiled one.
     """
 
     token_ids: tuple[int, ...]
@@ -40,6 +41,7 @@ class Request:
     seed: int
     stop_token_ids: frozenset[int]
     sliding_window: int | None = None
+    chooser: Sampler | None = None
 
 
 class Clock:
@@ -143,13 +145,13 @@ class _Run:
         """Decode. The next forward starts before this token is read on the host."""
         last = self.request.max_new_tokens - 1
         position = len(self.request.token_ids)
-        token = self.programs.sample(logits, self.values, 0)
+        token = self._choose(logits, 0)
         for index in range(last + 1):
             following = token
             if index < last:
                 yield from self._announce(position + index, 1)
                 logits = self._forward(token, position + index, 1)
-                following = self.programs.sample(logits, self.values, index + 1)
+                following = self._choose(logits, index + 1)
             token_id = int(np.asarray(token)[0])
             if token_id < 0:
                 raise FloatingPointError(
@@ -165,6 +167,12 @@ class _Run:
                 return
             token = following
         yield self.finished("length")
+
+    def _choose(self, logits: jax.Array, index: int) -> Any:
+        chooser = self.request.chooser
+        if chooser is not None:
+            return self.programs.choose(logits, chooser)
+        return self.programs.sample(logits, self.values, index)
 
     def finished(self, reason: Any, stopped_by: int | None = None) -> Finished:
         return Finished(

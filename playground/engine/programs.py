@@ -16,12 +16,13 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import jax
+import jax.numpy as jnp
 import keras
 import numpy as np
 
 from playground.engine import kv_cache
 from playground.engine.kv_cache import KVCache
-from playground.samplers import ChainValues, GreedySampler, encode, sample
+from playground.samplers import ChainValues, GreedySampler, Sampler, encode, sample
 
 CHUNKS = (32, 128)
 FIRST_SLOTS = 512
@@ -107,6 +108,7 @@ class Programs:
         # Each compiles again for a new shape of tokens, cache or logits only.
         self._forward = jax.jit(self._call, donate_argnames="cache")
         self._sample = jax.jit(sample)
+        self._probabilities = jax.jit(_probabilities)
         self._grow = jax.jit(kv_cache.grow, static_argnames="num_slots")
 
     def _call(
@@ -179,6 +181,24 @@ class Programs:
         with self._timed_if_new("sample"):
             return self._sample(logits, values, np.array([step], np.int32))
 
+    def choose(self, logits: jax.Array, sampler: Sampler) -> np.ndarray:
+        """A token [1] that a person's own `sampler` chooses for logits [1, V].
+
+        Raises ValueError if that is no token id.
+        """
+        with self._timed_if_new("probabilities"):
+            temperature = np.array(sampler.temperature, np.float32)
+            probabilities = self._probabilities(logits, temperature)
+        chosen = np.asarray(sampler.get_next_token(probabilities)).reshape(-1)
+        vocabulary = logits.shape[-1]
+        if chosen.size != 1 or not 0 <= chosen[0] < vocabulary:
+            raise ValueError(
+                f"{type(sampler).__name__}.get_next_token must give one token id in "
+                f"[0, {vocabulary - 1}] for probabilities of shape "
+                f"{probabilities.shape}, got {chosen[:5]}."
+            )
+        return chosen.astype(np.int32)
+
     @contextmanager
     def _timed_if_new(self, *shape: str | int) -> Iterator[None]:
         """Count the first call of a shape as building: it traces and compiles."""
@@ -207,6 +227,14 @@ class Programs:
         if size == 1:  # a token from the device, as when decoding
             token = self.forward(weights, cache, token, 1, 1, 1)[0]
         token.block_until_ready()
+
+
+def _probabilities(logits: jax.Array, temperature: jax.Array) -> jax.Array:
+    """Softmax of logits [1, V] over a temperature; at 0, all on the likeliest token."""
+    peak = logits >= logits.max(axis=-1, keepdims=True)
+    scaled = logits / jnp.where(temperature > 0, temperature, jnp.float32(1))
+    greedy = jnp.where(peak, jnp.float32(0), -jnp.inf)
+    return jax.nn.softmax(jnp.where(temperature > 0, scaled, greedy), axis=-1)
 
 
 def _slot_steps(first: int, full: int) -> tuple[int, ...]:

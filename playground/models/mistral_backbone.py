@@ -186,6 +186,19 @@ class MistralBackbone(keras.Model):
         with keras.StatelessScope(state_mapping=mapping):
             return layer.step(*inputs)
 
+    def enable_lora(self, rank: int) -> None:
+        """Freeze the model and add trainable low-rank kernels to query and value.
+
+        `rank` is the inner size of the added product, from 1
+        (https://arxiv.org/abs/2106.09685). They begin with no effect.
+        """
+        if not isinstance(rank, int) or rank < 1:
+            raise ValueError(f"`rank` must be a whole number from 1, got {rank!r}.")
+        self.token_embedding.trainable = False
+        self.layer_norm.trainable = False
+        for decoder in self.transformer_layers:
+            decoder.enable_lora(rank)
+
     @classmethod
     def from_preset(
         cls,

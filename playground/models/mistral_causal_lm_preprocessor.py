@@ -1,16 +1,34 @@
 """What happens to text before the model sees it."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
 from playground.tokenizers import Tokenizer, render_chat
+
+Padded = dict[str, NDArray[np.int32]]
+Texts = str | Sequence[str] | NDArray[np.str_]
 
 
 class MistralCausalLMPreprocessor:
-    """Makes the token ids that a `MistralCausalLM` reads.
+    """Makes the token ids that a `MistralCausalLM` reads, and text of what it wrote.
+
+    Called, it prepares texts for `fit`: inputs, and as labels the same tokens one step
+    later. With the tokens `<s> a b </s>` and a `sequence_length` of 4:
+
+        token_ids     <s> a b </s>     padding_mask   1 1 1 1
+        labels        a b </s> pad     sample_weight  1 1 1 0
 
     Args:
         tokenizer: makes ids of text.
-        sequence_length: longest sequence, in tokens, unless a call says otherwise.
-        add_start_token: whether a prompt begins with the start token; None: as the
+        sequence_length: length of a padded sequence, in tokens, unless a call says
+            otherwise.
+        add_start_token: whether a text begins with the start token; None: as the
             tokenizer was trained.
+        add_end_token: whether a text to learn from ends with the end token. Prompts
+            never do.
     """
 
     def __init__(
@@ -18,12 +36,76 @@ class MistralCausalLMPreprocessor:
         tokenizer: Tokenizer,
         sequence_length: int = 1024,
         add_start_token: bool | None = None,
+        add_end_token: bool = True,
     ) -> None:
         self.tokenizer = tokenizer
         self.sequence_length = sequence_length
         if add_start_token is None:
             add_start_token = tokenizer.add_start_token
         self.add_start_token = add_start_token
+        self.add_end_token = add_end_token
+
+    def __call__(
+        self,
+        x: Texts,
+        y: Any = None,
+        sample_weight: Any = None,
+        sequence_length: int | None = None,
+    ) -> tuple[Padded, NDArray[np.int32], NDArray[np.int32]]:
+        """Inputs, labels [B, T] and sample weights [B, T] for language modelling.
+
+        Raises ValueError if labels or weights are given: they are made here.
+        """
+        if y is not None or sample_weight is not None:
+            raise ValueError(
+                "Labels and sample weights are made from the text itself; give text "
+                "alone, or token ids and labels to a model without preprocessor."
+            )
+        length = sequence_length or self.sequence_length
+        end = self.tokenizer.end_token_id if self.add_end_token else None
+        ends = [] if end is None else [end]
+        rows = [
+            self.prompt_ids(text)[: length + 1 - len(ends)] + ends for text in _list(x)
+        ]
+        ids, mask = self._padded(rows, length + 1)
+        inputs = {"token_ids": ids[:, :-1], "padding_mask": mask[:, :-1]}
+        return inputs, ids[:, 1:], mask[:, 1:]
+
+    def generate_preprocess(
+        self, x: Texts, sequence_length: int | None = None
+    ) -> Padded:
+        """Prompts [B, T], padded on the right; T is `sequence_length`.
+
+        Raises ValueError if a prompt is longer.
+        """
+        length = sequence_length or self.sequence_length
+        rows = [self.prompt_ids(text) for text in _list(x)]
+        if (longest := max(map(len, rows))) > length:
+            raise ValueError(
+                f"A prompt has {longest:,} tokens, more than the sequence length of "
+                f"{length:,}. Raise one or shorten the other."
+            )
+        ids, mask = self._padded(rows, length)
+        return {"token_ids": ids, "padding_mask": mask}
+
+    def generate_postprocess(self, x: Mapping[str, Any]) -> list[str]:
+        """The texts of `generate`'s token ids [B, T], without special tokens."""
+        ids, mask = np.asarray(x["token_ids"]), np.asarray(x["padding_mask"])
+        rows = zip(np.atleast_2d(ids), np.atleast_2d(mask), strict=True)
+        return [
+            self.tokenizer.detokenize(row[kept.astype(bool)].tolist())
+            for row, kept in rows
+        ]
+
+    def _padded(
+        self, rows: Sequence[Sequence[int]], length: int
+    ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        ids = np.full((len(rows), length), self.tokenizer.pad_token_id or 0, np.int32)
+        mask = np.zeros_like(ids)
+        for row, its_ids, its_mask in zip(rows, ids, mask, strict=True):
+            its_ids[: len(row)] = row
+            its_mask[: len(row)] = 1
+        return ids, mask
 
     def prompt_ids(self, text: str) -> list[int]:
         """The ids of a prompt; special tokens may be written out in it.
@@ -57,3 +139,16 @@ class MistralCausalLMPreprocessor:
 
     def _spelling(self, token_id: int | None) -> str:
         return "" if token_id is None else self.tokenizer.id_to_token(token_id)
+
+
+def is_text(x: Any) -> bool:
+    """Whether `x` is one text or a batch of texts."""
+    if isinstance(x, str):
+        return True
+    if isinstance(x, np.ndarray):
+        return x.dtype.kind in "UO"
+    return isinstance(x, list | tuple) and all(isinstance(text, str) for text in x)
+
+
+def _list(texts: Texts) -> list[str]:
+    return [texts] if isinstance(texts, str) else [str(text) for text in texts]

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Literal, Protocol
 
 from playground.engine import Event, Finished, Request, Step
-from playground.samplers import SamplerValues
+from playground.samplers import Sampler
 from playground.tokenizers import TextStream, Tokenizer
 
 StopTokenIds = Literal["auto"] | str | Sequence[int] | None
@@ -27,10 +27,10 @@ def draw_seed() -> int:
 
 def make_request(
     limits: Limits,
-    tokenizer: Tokenizer,
+    tokenizer: Tokenizer | None,
     token_ids: Sequence[int],
     *,
-    sampler: SamplerValues,
+    sampler: Sampler,
     seed: int,
     max_length: int | None,
     max_new_tokens: int | None,
@@ -56,7 +56,8 @@ def make_request(
     return Request(
         token_ids=tuple(token_ids),
         max_new_tokens=min(ends) - length,
-        sampler=sampler,
+        sampler=sampler.values(),
+        chooser=sampler if sampler.overrides_choice() else None,
         seed=seed,
         stop_token_ids=_stop_ids(stop_token_ids, tokenizer, limits.vocabulary_size),
         sliding_window=_window(sliding_window, limits),
@@ -77,7 +78,7 @@ def _check_length(length: int, context: int | None, max_length: int | None) -> N
 
 
 def _stop_ids(
-    wanted: StopTokenIds, tokenizer: Tokenizer, vocabulary_size: int
+    wanted: StopTokenIds, tokenizer: Tokenizer | None, vocabulary_size: int
 ) -> frozenset[int]:
     if wanted is None:
         return frozenset()
@@ -85,6 +86,11 @@ def _stop_ids(
         if wanted != "auto":
             raise ValueError(
                 f"`stop_token_ids` must be 'auto', None or token ids, got {wanted!r}."
+            )
+        if tokenizer is None:
+            raise ValueError(
+                "`stop_token_ids='auto'` asks the preprocessor's tokenizer, and this "
+                "model has none. Give None or token ids."
             )
         return tokenizer.stop_token_ids
     bad = [stop for stop in wanted if not 0 <= stop < vocabulary_size]

@@ -130,6 +130,22 @@ class MistralTransformerDecoder(keras.layers.Layer):
         )
         return x + self.dropout_layer(fed, training=training), layer_cache
 
+    def enable_lora(self, rank: int) -> None:
+        """Adapt query and value; freeze the rest, their own kernels too."""
+        attention = self.self_attention
+        for layer in (
+            attention.key_dense,
+            attention.output_dense,
+            self.self_attention_layernorm,
+            self.feedforward_layernorm,
+            self.feedforward_gate_dense,
+            self.feedforward_intermediate_dense,
+            self.feedforward_output_dense,
+        ):
+            layer.trainable = False
+        attention.query_dense.enable_lora(rank)
+        attention.value_dense.enable_lora(rank)
+
     def compute_output_spec(
         self, x: keras.KerasTensor, *_args: Any, **_kwargs: Any
     ) -> keras.KerasTensor:

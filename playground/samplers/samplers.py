@@ -43,6 +43,23 @@ class Sampler:
         """The numbers that this sampler gives to the chain."""
         return SamplerValues(temperature=self.temperature)
 
+    def get_next_token(self, probabilities: Any) -> Any:
+        """Override this to choose tokens in a way of your own.
+
+        It gets the probabilities float32 [B, V] after `temperature`, as a JAX array,
+        and gives token ids [B]. It runs outside the compiled programs, so it may use
+        NumPy, JAX or Keras and keep state; the model does not compile again.
+        The samplers here do not use it.
+        """
+        raise NotImplementedError(
+            f"{type(self).__name__} chooses by its numbers (`values`), not by "
+            "`get_next_token`."
+        )
+
+    def overrides_choice(self) -> bool:
+        """Whether a subclass brings its own `get_next_token`."""
+        return type(self).get_next_token is not Sampler.get_next_token
+
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments; `from_config` takes them back."""
         return {"temperature": self.temperature}
