@@ -64,7 +64,8 @@ def main() -> None:
     except OSError:
         print(
             f"Port {port} of {address} is in use or not allowed. End the program that "
-            f"uses it, or choose another: GRADIO_SERVER_PORT={port + 1} python app.py",
+            f"uses it, or choose another: make run PORT={port + 1}, or "
+            f"GRADIO_SERVER_PORT={port + 1} python app.py",
             file=sys.stderr,
         )
         leave(1)

@@ -205,9 +205,10 @@ class Engine(Generic[ModelT]):
         """Serve runs; whenever there is none, warm up what is still cold."""
         active: deque[tuple[Run, Iterator[Event]]] = deque()
         cold = deque(programs.shapes(self._warm_length))
-        total = len(cold)
+        total, built_before = len(cold), compilations().built
         while not self._closed:
-            self._report_warmth(done=total - len(cold), total=total)
+            builds = compilations().built > built_before
+            self._report_warmth(total - len(cold), total, builds)
             self._admit(programs, active, idle=not cold)
             if active:
                 run, events = active.popleft()
@@ -218,13 +219,14 @@ class Engine(Generic[ModelT]):
         for run, _ in active:
             run.put(Finished(reason="cancelled"))
 
-    def _report_warmth(self, done: int, total: int) -> None:
+    def _report_warmth(self, done: int, total: int, builds: bool) -> None:
+        """`builds`: programs are compiled, not just read back from the last start."""
         if self._status.phase == "ready":
             return
         if done == total:
             self._set_status(Status(phase="ready", message="Ready"))
         else:
-            message = "Compiling, first time only"
+            message = "Compiling, first time only" if builds else "Warming up"
             status = Status(phase="compiling", message=message, fraction=done / total)
             self._set_status(status)
 
