@@ -73,11 +73,12 @@ class Session:
         _check_prompt(prompt)
         seed = draw_seed() if settings.seed is None else settings.seed
         transcript = Transcript(settings=settings, seed=seed)
-        if self.engine.model is not None:
-            _prepare(self.engine.model, prompt, transcript)
+        model, request = self.engine.model, None
+        if model is not None:
+            request = _prepare(model, prompt, transcript)
         self.stop()
         self.transcript, self._stopped = transcript, threading.Event()
-        return self._events(prompt, transcript, self._stopped)
+        return self._events(prompt, transcript, request, self._stopped)
 
     def stop(self) -> None:
         """End the run within one step, if there is one; its text stays."""
@@ -101,7 +102,11 @@ class Session:
         return self.transcript.seed if self.transcript else None
 
     def _events(
-        self, prompt: str, transcript: Transcript, stopped: threading.Event
+        self,
+        prompt: str,
+        transcript: Transcript,
+        request: Request | None,
+        stopped: threading.Event,
     ) -> Iterator[Event]:
         yield from self._wait_for_model(stopped)
         if stopped.is_set():
@@ -112,7 +117,7 @@ class Session:
             yield Finished(reason="error", message=self.engine.status.message)
             return
         try:
-            request = _prepare(model, prompt, transcript)
+            request = request or _prepare(model, prompt, transcript)
             run = self.engine.submit(request)
         except (ValueError, BusyError) as fault:
             yield Finished(reason="error", message=str(fault))
