@@ -17,6 +17,7 @@ from playground.models.loading import (
 from playground.models.token_embedding import TokenEmbedding
 from playground.models.transformer_decoder import MistralTransformerDecoder
 from playground.presets import Checkpoint, resolve
+from playground.presets.memory import require_memory
 
 CONFIG = (
     "vocabulary_size",
@@ -208,10 +209,12 @@ class MistralBackbone(keras.Model):
         report: Report = say_nothing,
         **kwargs: Any,
     ) -> "MistralBackbone":
-        """A backbone from a preset's name or the path of a .gguf file.
+        """A backbone from a preset.
 
-        `kwargs` override the preset's arguments, such as `dtype` or `sliding_window`.
-        Without `load_weights` the weights are random. Raises LoadError.
+        `preset` is a name, `hf://organisation/name`, the path of a folder (a Keras
+        preset or Hugging Face's layout) or of a .gguf file. `kwargs` override the
+        preset's arguments, such as `dtype` or `sliding_window`. Without `load_weights`
+        the weights are random. Raises LoadError.
         """
         checkpoint = resolve(preset, report)
         return cls.from_checkpoint(checkpoint, load_weights, report, **kwargs)
@@ -224,8 +227,15 @@ class MistralBackbone(keras.Model):
         report: Report = say_nothing,
         **kwargs: Any,
     ) -> "MistralBackbone":
-        """A backbone from files that were opened and checked."""
+        """A backbone from files that were opened and checked.
+
+        Raises LoadError, before anything is made, if memory is too small for it.
+        """
         config = {**checkpoint.config, **kwargs}
+        policy = keras.dtype_policies.get(
+            config.get("dtype") or keras.config.dtype_policy()
+        )
+        require_memory(checkpoint.name, checkpoint.config, policy.variable_dtype)
         if not load_weights:
             return cls(**config)
         backbone = cls(**config, kernel_initializer=placeholder)

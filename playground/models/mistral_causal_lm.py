@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
+from pathlib import Path
 from typing import Any, Literal
 
 import jax
@@ -20,6 +21,7 @@ from playground.models.mistral_causal_lm_preprocessor import (
 )
 from playground.models.prompting import StopTokenIds, draw_seed, make_request, with_text
 from playground.presets import resolve
+from playground.presets.keras_preset_writer import write_keras_preset
 
 
 @keras.saving.register_keras_serializable(package="mistral_playground")
@@ -58,10 +60,12 @@ class MistralCausalLM(keras.Model):
         report: Report = say_nothing,
         **kwargs: Any,
     ) -> "MistralCausalLM":
-        """A model from a preset's name or the path of a .gguf file.
+        """A model from a preset.
 
-        `kwargs` override the backbone's arguments, such as `dtype` or `sliding_window`.
-        `report(message, fraction)` hears of the progress. Raises LoadError.
+        `preset` is a name, `hf://organisation/name`, the path of a folder (a Keras
+        preset or Hugging Face's layout) or of a .gguf file. `kwargs` override the
+        backbone's arguments, such as `dtype` or `sliding_window`. `report(message,
+        fraction)` hears of the progress. Raises LoadError.
         """
         checkpoint = resolve(preset, report)
         backbone = MistralBackbone.from_checkpoint(
@@ -69,6 +73,22 @@ class MistralCausalLM(keras.Model):
         )
         preprocessor = MistralCausalLMPreprocessor(checkpoint.tokenizer)
         return cls(backbone, preprocessor, name=checkpoint.name)
+
+    def save_to_preset(self, preset_dir: str | Path) -> None:
+        """Write a folder that `from_preset` reads, here and in keras-hub.
+
+        A tied vocabulary head is written as a copy, since keras-hub cannot tie it, and
+        `context_length` is not kept. Raises ValueError, and leaves no file, for
+        what keras-hub has no form for: a byte-level tokenizer, LoRA, mixed dtypes.
+        """
+        preprocessor = self.text_preprocessor
+        write_keras_preset(
+            Path(preset_dir),
+            self.backbone.get_config(),
+            ((v.path, np.asarray(v.value)) for v in self.backbone.variables),
+            preprocessor.tokenizer,
+            sequence_length=preprocessor.sequence_length,
+        )
 
     @property
     def backbone(self) -> MistralBackbone:

@@ -5,10 +5,10 @@ has heard of may change what the model computes. The names are llama.cpp's
 (gguf-py/gguf/constants.py there); they live only in this folder.
 """
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
+from playground.presets.checked import Checked, head_faults
 from playground.presets.errors import LoadError, listed, shown
 from playground.presets.gguf_file import GGUFFile
 
@@ -67,31 +67,10 @@ _HARMLESS_OF_MODEL = ("rope.scaling.original_context_length", "rope.scaling.fine
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Metadata:
-    """The file's pairs, with every fault noted on the way."""
+class _Metadata(Checked):
+    """The file's pairs, of which most begin with its architecture."""
 
-    architecture: str
     file: GGUFFile
-    faults: list[str]
-
-    def get(self, key: str, default: Any = None) -> Any:
-        return self.file.metadata.get(f"{self.architecture}.{key}", default)
-
-    def whole(self, key: str, default: int = 1) -> int:
-        """A whole number of at least 1; 1 where a fault was noted."""
-        return int(self._checked(key, self.get(key, default), int))
-
-    def positive(self, key: str, default: float = 1.0) -> float:
-        return float(self._checked(key, self.get(key, default), (int, float)))
-
-    def _checked(self, key: str, value: Any, kind: Any) -> Any:
-        is_number = isinstance(value, kind) and not isinstance(value, bool)
-        if is_number and 0 < value < 2**53 and math.isfinite(value):
-            return value
-        self.faults.append(
-            f"{self.architecture}.{key} must be a number above 0, got {shown(value)}"
-        )
-        return 1
 
 
 def config_from_metadata(file: GGUFFile) -> dict[str, Any]:
@@ -100,7 +79,8 @@ def config_from_metadata(file: GGUFFile) -> dict[str, Any]:
     Raises:
         LoadError: Everything that is missing, wrong or not supported, by name.
     """
-    metadata = _Metadata(architecture=_architecture(file), file=file, faults=[])
+    prefix = f"{_architecture(file)}."
+    metadata = _Metadata(values=file.metadata, prefix=prefix, file=file)
     _refuse_unknown_keys(metadata)
     config = _config(metadata)
     if metadata.faults:
@@ -124,7 +104,7 @@ def _architecture(file: GGUFFile) -> str:
 
 
 def _refuse_unknown_keys(metadata: _Metadata) -> None:
-    prefix, pairs = f"{metadata.architecture}.", metadata.file.metadata
+    prefix, pairs = metadata.prefix, metadata.values
     known = {prefix + key for key in (*_REQUIRED, *_OPTIONAL, *_HARMLESS_OF_MODEL)}
     only = {prefix + key: values for key, values in _ONLY_VALUE.items()}
     only |= _ONLY_VALUE_OF_FILE
@@ -135,9 +115,6 @@ def _refuse_unknown_keys(metadata: _Metadata) -> None:
     for key in metadata.file.arrays:
         if not _is_harmless(key):
             metadata.faults.append(f"{shown(key)} is a list, which is not supported")
-    for key in _REQUIRED:
-        if prefix + key not in pairs:
-            metadata.faults.append(f"{prefix}{key} is missing")
 
 
 def _is_harmless(key: str) -> bool:
@@ -149,11 +126,7 @@ def _config(metadata: _Metadata) -> dict[str, Any]:
     num_key_value_heads = metadata.whole("attention.head_count_kv", num_query_heads)
     hidden_dim = metadata.whole("embedding_length")
     head_dim = _head_dim(metadata, hidden_dim, num_query_heads)
-    if num_query_heads % num_key_value_heads:
-        metadata.faults.append(
-            f"{num_query_heads} query heads cannot share {num_key_value_heads} "
-            "key/value heads evenly"
-        )
+    metadata.faults.extend(head_faults(num_query_heads, num_key_value_heads, head_dim))
     return {
         "vocabulary_size": _vocabulary_size(metadata),
         "num_layers": _num_layers(metadata),
@@ -176,7 +149,7 @@ def _num_layers(metadata: _Metadata) -> int:
     num_layers, num_tensors = metadata.whole("block_count"), len(metadata.file.tensors)
     if num_layers > num_tensors:
         metadata.faults.append(
-            f"{metadata.architecture}.block_count = {num_layers}, but the file has "
+            f"{metadata.prefix}block_count = {num_layers}, but the file has "
             f"only {num_tensors} tensors"
         )
     return num_layers
@@ -188,11 +161,9 @@ def _head_dim(metadata: _Metadata, hidden_dim: int, num_query_heads: int) -> int
         found = metadata.get(key, head_dim)
         if found != head_dim:
             metadata.faults.append(
-                f"{metadata.architecture}.{key} = {shown(found)} differs from "
+                f"{metadata.prefix}{key} = {shown(found)} differs from "
                 f"the size of a head, {head_dim}; it must be the same"
             )
-    if head_dim % 2:
-        metadata.faults.append(f"the size of a head, {head_dim}, must be even")
     return head_dim
 
 
@@ -205,8 +176,7 @@ def _vocabulary_size(metadata: _Metadata) -> int:
     size = metadata.whole("vocab_size", len(tokens))
     if size != len(tokens):
         metadata.faults.append(
-            f"{metadata.architecture}.vocab_size = {size}, but there are "
-            f"{len(tokens)} tokens"
+            f"{metadata.prefix}vocab_size = {size}, but there are {len(tokens)} tokens"
         )
     return size
 
@@ -223,7 +193,7 @@ def _rope_scaling_factor(metadata: _Metadata) -> float:
     kind = metadata.get("rope.scaling.type", "linear")
     if kind not in ("none", "linear"):
         metadata.faults.append(
-            f"{metadata.architecture}.rope.scaling.type = {shown(kind)} is not "
+            f"{metadata.prefix}rope.scaling.type = {shown(kind)} is not "
             "supported; none and linear are"
         )
     # Files from before `rope.scaling.*` have `rope.scale_linear`.

@@ -4,28 +4,20 @@ d hidden, f intermediate, h head, Q query heads, K key/value heads, V vocabulary
 GGUF stores matrices as (out, in), and so do this project's kernels.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from playground.presets.errors import LoadError, listed, shown
 from playground.presets.gguf_file import GGUFFile
-
-Values = NDArray[np.float32]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Rule:
-    """One tensor's name and shape in the file, its path here, and the change."""
-
-    tensor: str
-    shape: tuple[int, ...]
-    path: str
-    transform: Callable[[Values], Values]
+from playground.presets.rule import (
+    Rule,
+    Values,
+    differences,
+    tensors_fault,
+    unchanged,
+)
 
 
 def unpermute_rope(rows: Values, num_heads: int) -> Values:
@@ -119,28 +111,15 @@ def _layer_rules(layer: int, config: dict[str, Any]) -> list[Rule]:
 
 
 def _same(tensor: str, shape: tuple[int, ...], path: str) -> Rule:
-    return Rule(tensor=tensor, shape=shape, path=path, transform=lambda values: values)
+    return Rule(tensor=tensor, shape=shape, path=path, transform=unchanged)
 
 
 def check_tensors(file: GGUFFile, table: list[Rule]) -> None:
     """Compares the file with the table. Raises one LoadError with all differences."""
-    wanted = {rule.tensor: rule.shape for rule in table}
     found = {info.name: info.shape for info in file.tensors.values()}
-    faults = [f"{name} is missing" for name in wanted if name not in found]
-    faults += [
-        f"{shown(name)} is not supported" for name in found if name not in wanted
-    ]
-    faults += [
-        f"{name} has the shape {list(found[name])}, expected {list(shape)}"
-        for name, shape in wanted.items()
-        if name in found and found[name] != shape
-    ]
+    faults = differences(table, found)
     if faults:
-        raise LoadError(
-            f"The tensors of {file.path.name} do not fit its configuration:"
-            + listed(faults)
-            + "\nOnly plain Llama and Mistral decoders are supported."
-        )
+        raise tensors_fault(file.path.name, faults)
 
 
 def read_tensors(file: GGUFFile, table: list[Rule]) -> Iterator[tuple[str, Values]]:

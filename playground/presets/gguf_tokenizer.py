@@ -1,6 +1,5 @@
 """The tokenizer inside a GGUF file, by allow-list like the configuration."""
 
-import struct
 from collections.abc import Sequence
 from typing import Any, cast, get_args
 
@@ -8,6 +7,11 @@ import numpy as np
 
 from playground.presets.errors import LoadError, listed, shown
 from playground.presets.gguf_file import GGUFFile
+from playground.presets.sentencepiece_proto import (
+    CONTROL,
+    USER_DEFINED,
+    sentencepiece_proto,
+)
 from playground.tokenizers import (
     ByteLevelBPETokenizer,
     MistralTokenizer,
@@ -15,8 +19,6 @@ from playground.tokenizers import (
 )
 from playground.tokenizers.byte_level_bpe import PreTokenizer
 
-# Kinds of tokens; SentencePiece has the same numbers.
-_UNKNOWN, _CONTROL, _USER_DEFINED, _BYTE = 2, 3, 4, 6
 _KINDS = range(1, 7)
 
 # fmt: off
@@ -100,8 +102,8 @@ def _byte_level_bpe(file: GGUFFile) -> Tokenizer:
         start_token_id=_id(file, "bos", len(tokens)),
         end_token_id=_id(file, "eos", len(tokens)),
         pad_token_id=_id(file, "padding", len(tokens)),
-        special_token_ids=_ids_of_kind(_CONTROL, kinds),
-        user_token_ids=_ids_of_kind(_USER_DEFINED, kinds),
+        special_token_ids=_ids_of_kind(CONTROL, kinds),
+        user_token_ids=_ids_of_kind(USER_DEFINED, kinds),
         stop_token_ids=_ends_of_turn(file, len(tokens)),
         add_start_token=_get(file, "add_bos_token", bool, False),
         chat_template=_chat_template(file),
@@ -128,60 +130,6 @@ def _sentencepiece(file: GGUFFile) -> Tokenizer:
         add_start_token=_get(file, "add_bos_token", bool, True),
         chat_template=_chat_template(file),
     )
-
-
-def sentencepiece_proto(
-    tokens: Sequence[str],
-    scores: Sequence[float],
-    kinds: Sequence[int],
-    *,
-    add_space_prefix: bool,
-    remove_extra_spaces: bool,
-) -> bytes:
-    """A SentencePiece BPE model, serialized (sentencepiece_model.proto there).
-
-    A message of Protocol Buffers is a list of fields: a number for the field and its
-    wire type, then the value. These few need no library.
-    """
-    pieces = (
-        _text(1, _text(1, _spelt(token, kind)) + _float(2, score) + _varint(3, kind))
-        for token, score, kind in zip(tokens, scores, kinds, strict=True)
-    )
-    byte_fallback = kinds.count(_BYTE) == 256
-    trainer = _varint(3, 2) + _varint(4, len(tokens)) + _varint(35, byte_fallback)
-    normalizer = _text(1, b"identity") + _varint(3, add_space_prefix)
-    normalizer += _varint(4, remove_extra_spaces) + _varint(5, True)
-    return b"".join(pieces) + _text(2, trainer) + _text(3, normalizer)
-
-
-def _spelt(token: str, kind: int) -> bytes:
-    """llama.cpp spells user-defined tokens with spaces, SentencePiece never does."""
-    return (token.replace(" ", "▁") if kind == _USER_DEFINED else token).encode()
-
-
-def _base128(number: int) -> bytes:
-    """Seven bits a byte, the lowest first; the eighth says that more follow.
-
-    >>> _base128(300).hex()
-    'ac02'
-    """
-    out = bytearray()
-    while number > 0x7F:
-        out.append(number & 0x7F | 0x80)
-        number >>= 7
-    return bytes([*out, number])
-
-
-def _varint(field: int, value: int) -> bytes:
-    return _base128(field << 3) + _base128(int(value))
-
-
-def _float(field: int, value: float) -> bytes:
-    return _base128(field << 3 | 5) + struct.pack("<f", value)
-
-
-def _text(field: int, value: bytes) -> bytes:
-    return _base128(field << 3 | 2) + _base128(len(value)) + value
 
 
 def _get(file: GGUFFile, name: str, kind: type, default: Any) -> Any:

@@ -63,6 +63,11 @@ class MistralTokenizer(Tokenizer):
         )
         self._find_out_about_leading_spaces()
 
+    @property
+    def proto(self) -> bytes:
+        """The serialized SentencePiece model."""
+        return bytes(self._pieces.serialized_model_proto())
+
     def _find_out_about_leading_spaces(self) -> None:
         """The package does not tell its settings, so some pieces are decoded."""
         spaced = [id_ for id_, token in enumerate(self._tokens) if token[:1] == _SPACE]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -76,6 +77,21 @@ def test_events_come_in_order_and_end_with_one_finished(programs: Programs) -> N
 
 def test_it_stops_after_the_new_tokens_asked_for(programs: Programs) -> None:
     assert last(decode(programs, GREEDY)).reason == "length"
+
+
+def test_no_work_is_done_after_the_last_token(
+    programs: Programs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes = []
+    whole = programs.forward
+
+    def counted(*arguments: Any) -> Any:
+        sizes.append(arguments[2].size)
+        return whole(*arguments)
+
+    monkeypatch.setattr(programs, "forward", counted)
+    list(decode(programs, GREEDY))
+    assert sizes == [2, 2] + [1] * 11  # three tokens in two chunks, then all but one
 
 
 def test_zero_new_tokens_end_at_once(programs: Programs) -> None:

@@ -4,11 +4,19 @@ import doctest
 
 import pytest
 
-from playground.presets import errors, gguf_rules, gguf_tokenizer
+from playground.presets import (
+    errors,
+    gguf_rules,
+    huggingface_rules,
+    keras_names,
+    sentencepiece_proto,
+)
 from playground.tokenizers import byte_level_bpe
 
+MODULES = [errors, gguf_rules, huggingface_rules, keras_names]
 
-@pytest.mark.parametrize("module", [errors, gguf_rules, gguf_tokenizer, byte_level_bpe])
+
+@pytest.mark.parametrize("module", [*MODULES, sentencepiece_proto, byte_level_bpe])
 def test_examples_in_docstrings_are_true(module):
     failed, tried = doctest.testmod(module)
     assert tried > 0

@@ -1,0 +1,108 @@
+"""Fetches a model from the Hugging Face Hub, with the Hub's own client.
+
+The client keeps what it fetched, resumes what was broken off, and reads the person's
+settings: HF_TOKEN, HF_ENDPOINT, HF_HOME, HF_HUB_OFFLINE.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from huggingface_hub import snapshot_download
+from huggingface_hub.errors import (
+    GatedRepoError,
+    HfHubHTTPError,
+    HFValidationError,
+    LocalEntryNotFoundError,
+    RepositoryNotFoundError,
+)
+
+from playground.presets.errors import LoadError
+from playground.presets.wheel import Progress
+
+PREFIX = "hf://"
+# Of both layouts; nothing else in a repository is of use here, and pickles least.
+_SMALL_FILES = [
+    "config.json",
+    "generation_config.json",
+    "tokenizer.json",
+    "tokenizer.model",
+    "tokenizer_config.json",
+    "added_tokens.json",
+    "chat_template.jinja",
+    "preprocessor.json",
+    "assets/tokenizer/vocabulary.spm",
+    "model.safetensors.index.json",
+    "model.weights.json",
+]
+_WEIGHTS = [
+    "model.safetensors",
+    "model-*-of-*.safetensors",
+    "model.weights.h5",
+    "model_*.weights.h5",
+]
+
+
+def fetch_from_hub(
+    preset: str, progress: Progress, check: Callable[[Path], object]
+) -> Path:
+    """The folder of a model, downloaded as far as it is not there yet.
+
+    Args:
+        preset: "hf://organisation/name".
+        progress: Told what happens.
+        check: Called with the folder when all but the weights is there, to refuse a
+            model before gigabytes are fetched.
+
+    Raises:
+        LoadError: No such repository, a private or gated one, no network, no space.
+    """
+    repository = preset.removeprefix(PREFIX)
+    try:
+        progress(f"Asking for {repository}", None)
+        check(Path(snapshot_download(repository, allow_patterns=_SMALL_FILES)))
+        progress(f"Downloading {repository}", None)
+        return Path(
+            snapshot_download(repository, allow_patterns=[*_SMALL_FILES, *_WEIGHTS])
+        )
+    except LoadError:
+        raise
+    except Exception as error:
+        raise LoadError(_fault(repository, error)) from error
+
+
+def _fault(repository: str, error: Exception) -> str:
+    """What went wrong and what to do; the narrower errors come first."""
+    match error:
+        case HFValidationError():
+            return (
+                f"{PREFIX}{repository} is not the name of a model on the Hugging Face "
+                f"Hub. Write it as {PREFIX}organisation/name."
+            )
+        case GatedRepoError():
+            return (
+                f"{repository} is gated: its owner asks you to accept conditions. Open "
+                "its page on the Hub, accept them, and set HF_TOKEN to a token of "
+                "yours."
+            )
+        case RepositoryNotFoundError():
+            return (
+                f"The Hub shows no model {repository}. Check the name. If it is "
+                "private, set HF_TOKEN to a token that may read it, or log in with "
+                "`hf auth login`."
+            )
+        case LocalEntryNotFoundError():
+            return (
+                f"{repository} is not whole on this machine, and the Hub cannot be "
+                "reached. Connect once (HF_HUB_OFFLINE=0), check your proxy and "
+                f"HF_ENDPOINT, and try again. The client said: {error}"
+            )
+        case HfHubHTTPError() if error.response.status_code == 401:
+            return (
+                f"The Hub does not accept your token for {repository}. Set HF_TOKEN to "
+                "a valid one, or log in with `hf auth login`."
+            )
+        case _:
+            return (
+                f"{repository} could not be downloaded. What was fetched is kept, so "
+                f"try again. The client said: {error or type(error).__name__}"
+            )

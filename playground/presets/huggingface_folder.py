@@ -1,0 +1,48 @@
+"""A checkpoint from a folder in Hugging Face's layout."""
+
+import math
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from playground.presets.checkpoint import Checkpoint
+from playground.presets.errors import LoadError
+from playground.presets.huggingface_config import config_from_huggingface
+from playground.presets.huggingface_rules import is_harmless, rules
+from playground.presets.huggingface_tokenizer import tokenizer_from_folder
+from playground.presets.safetensors_files import (
+    check_tensors,
+    open_safetensors,
+    read_tensors,
+)
+
+
+def load_huggingface(folder: Path, values: dict[str, Any], name: str) -> Checkpoint:
+    """Checks a folder; its weights are read later, one by one.
+
+    Args:
+        folder: Holds config.json, safetensors and a tokenizer.
+        values: What its config.json holds.
+        name: What to call the model.
+
+    Raises:
+        LoadError: What is wrong with it, all faults of a file at once.
+    """
+    config = config_from_huggingface(values, name)
+    stored = open_safetensors(folder)
+    found = {tensor: info for tensor, info in stored.items() if not is_harmless(tensor)}
+    # Before a table of rules is made for so many layers.
+    if config["num_layers"] > len(found):
+        raise LoadError(
+            f"config.json of {name} says num_hidden_layers = {config['num_layers']}, "
+            f"but there are only {len(found)} tensors. Download it again."
+        )
+    table = rules(config)
+    check_tensors(found, table, name)
+    return Checkpoint(
+        name=name,
+        config=config,
+        tokenizer=tokenizer_from_folder(folder, values, config["vocabulary_size"]),
+        tensors=partial(read_tensors, found, table),
+        num_bytes=sum(4 * math.prod(rule.shape) for rule in table),
+    )

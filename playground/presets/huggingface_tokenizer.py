@@ -1,0 +1,245 @@
+"""The tokenizer in a Hugging Face folder.
+
+`tokenizer.model` is SentencePiece's own file and comes first; `tokenizer.json` is read
+where it is alone. Which tokens start and end a text, and the chat template, lie in
+other files beside them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from playground.presets.errors import LoadError, shown
+from playground.presets.json_file import (
+    read_json,
+    read_optional_json,
+    read_small_file,
+    read_text,
+)
+from playground.presets.sentencepiece_proto import (
+    BYTE,
+    CONTROL,
+    NORMAL,
+    UNKNOWN,
+    sentencepiece_proto,
+)
+from playground.presets.tokenizer_json import (
+    TokenizerJSON,
+    parse_tokenizer_json,
+    sentencepiece_scores,
+)
+from playground.presets.vocabulary import (
+    AddedToken,
+    added_token,
+    complete,
+    extended_proto,
+)
+from playground.tokenizers import ByteLevelBPETokenizer, MistralTokenizer, Tokenizer
+
+_BYTE_TOKENS = [f"<0x{byte:02X}>" for byte in range(256)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Folder:
+    """The small files of a folder; an absent one is empty."""
+
+    path: Path
+    config: Mapping[str, Any]
+    generation: Mapping[str, Any]
+    settings: Mapping[str, Any]  # tokenizer_config.json
+    vocabulary_size: int
+
+
+def tokenizer_from_folder(
+    path: Path, config: Mapping[str, Any], vocabulary_size: int
+) -> Tokenizer:
+    """Builds the folder's tokenizer.
+
+    Args:
+        path: The folder.
+        config: What its config.json holds.
+        vocabulary_size: Rows of the embedding. Ids for which there is no token get
+            special ones without text.
+
+    Raises:
+        LoadError: No tokenizer, one that is not supported, or damaged files.
+    """
+    folder = _Folder(
+        path=path,
+        config=config,
+        generation=read_optional_json(path / "generation_config.json"),
+        settings=read_optional_json(path / "tokenizer_config.json"),
+        vocabulary_size=vocabulary_size,
+    )
+    try:
+        if (path / "tokenizer.model").is_file():
+            return _from_model(folder)
+        if (path / "tokenizer.json").is_file():
+            return _from_json(folder)
+    except ValueError as error:
+        raise LoadError(
+            f"The tokenizer in {str(path)!r} cannot be used: {error}"
+        ) from error
+    raise LoadError(
+        f"{str(path)!r} has no tokenizer that is supported: neither tokenizer.model "
+        "nor tokenizer.json. Add one of them."
+    )
+
+
+def _from_model(folder: _Folder) -> Tokenizer:
+    """SentencePiece's file, with the tokens that were added to it later."""
+    proto, tokens = extended_proto(
+        read_small_file(folder.path / "tokenizer.model"),
+        _added_tokens(folder),
+        folder.vocabulary_size,
+    )
+    return _sentencepiece(folder, proto, tokens, adds_start_token=True)
+
+
+def _from_json(folder: _Folder) -> Tokenizer:
+    found = parse_tokenizer_json(read_json(folder.path / "tokenizer.json"))
+    tokens = complete(found.tokens, found.added, folder.vocabulary_size)
+    if found.pre_tokenizer is None:
+        proto = _proto(found, tokens)
+        return _sentencepiece(folder, proto, tokens, found.adds_start_token)
+    start, end = (_id(folder, tokens, name) for name in ("bos", "eos"))
+    return ByteLevelBPETokenizer(
+        tokens,
+        found.merges,
+        pre_tokenizer=found.pre_tokenizer,
+        start_token_id=start,
+        end_token_id=end,
+        pad_token_id=_id(folder, tokens, "pad"),
+        special_token_ids=_special_ids(found, tokens),
+        user_token_ids=[token.id for token in found.added if not token.special],
+        stop_token_ids=_stop_token_ids(folder),
+        add_start_token=_adds_start_token(folder, found.adds_start_token),
+        chat_template=_chat_template(folder),
+    )
+
+
+def _sentencepiece(
+    folder: _Folder, proto: bytes, tokens: list[str], adds_start_token: bool
+) -> Tokenizer:
+    start, end = (_id(folder, tokens, name) for name in ("bos", "eos"))
+    return MistralTokenizer(
+        proto,
+        start_token="<s>" if start is None else tokens[start],
+        end_token="</s>" if end is None else tokens[end],
+        pad_token_id=_id(folder, tokens, "pad"),
+        stop_token_ids=_stop_token_ids(folder),
+        add_start_token=_adds_start_token(folder, adds_start_token),
+        chat_template=_chat_template(folder),
+    )
+
+
+def _added_tokens(folder: _Folder) -> list[AddedToken]:
+    """From the first place that has them; they are the same in all."""
+    whole = read_optional_json(folder.path / "tokenizer.json")
+    if "added_tokens" in whole:
+        return [added_token(token) for token in whole["added_tokens"] or ()]
+    if "added_tokens_decoder" in folder.settings:
+        return _by_id(folder.settings["added_tokens_decoder"])
+    ids = read_optional_json(folder.path / "added_tokens.json")
+    return [
+        added_token({"id": id_, "content": text, "special": True})
+        for text, id_ in ids.items()
+    ]
+
+
+def _by_id(tokens: Any) -> list[AddedToken]:
+    if not isinstance(tokens, dict) or not all(map(str.isdecimal, tokens)):
+        raise ValueError("added_tokens_decoder must be an object of ids and tokens")
+    return [
+        added_token({**token, "id": int(id_)} if isinstance(token, dict) else token)
+        for id_, token in tokens.items()
+    ]
+
+
+def _special_ids(found: TokenizerJSON, tokens: list[str]) -> set[int]:
+    known = found.tokens.keys() | {token.id for token in found.added}
+    special = {token.id for token in found.added if token.special}
+    return special | (set(range(len(tokens))) - known)
+
+
+def _proto(found: TokenizerJSON, tokens: list[str]) -> bytes:
+    """The SentencePiece model that splits texts as this tokenizer.json does."""
+    words = [token.text for token in found.added if not token.special]
+    if words:
+        raise ValueError(
+            f"its added token {shown(words[0])} is not special, which is only "
+            "supported beside a tokenizer.model. Add that file"
+        )
+    ids = {token: id_ for id_, token in enumerate(tokens)}
+    kinds = [NORMAL] * len(tokens)
+    for id_ in _special_ids(found, tokens):
+        kinds[id_] = CONTROL
+    # With a token for each byte none is unknown, but SentencePiece wants that token.
+    unknown = found.unknown_token or "<unk>"
+    for token, kind in [*((byte, BYTE) for byte in _BYTE_TOKENS), (unknown, UNKNOWN)]:
+        if token not in ids:
+            raise ValueError(f"it has no token {shown(token)}")
+        kinds[ids[token]] = kind
+    normal = [
+        token for token, kind in zip(tokens, kinds, strict=True) if kind == NORMAL
+    ]
+    scores = dict(zip(normal, sentencepiece_scores(normal, found.merges), strict=True))
+    return sentencepiece_proto(
+        tokens,
+        [scores.get(token, 0.0) for token in tokens],
+        kinds,
+        add_space_prefix=found.add_space_prefix,
+        remove_extra_spaces=False,
+    )
+
+
+def _id(folder: _Folder, tokens: list[str], name: str) -> int | None:
+    """The id of the "bos", "eos" or "pad" token: as spelt, else as numbered."""
+    spelt = folder.settings.get(f"{name}_token")
+    if isinstance(spelt, dict):
+        spelt = spelt.get("content")
+    if spelt is not None:
+        if spelt not in tokens:
+            raise ValueError(f"its {name}_token {shown(spelt)} is not in it")
+        return tokens.index(spelt)
+    numbered = _numbered(folder, f"{name}_token_id")
+    return numbered[0] if numbered else None
+
+
+def _numbered(folder: _Folder, key: str) -> list[int]:
+    """Ids under a key of generation_config.json, else config.json: one or several."""
+    value = folder.generation.get(key)
+    value = folder.config.get(key) if value is None else value
+    ids = value if isinstance(value, list) else [] if value is None else [value]
+    for id_ in ids:
+        if type(id_) is not int or not 0 <= id_ < folder.vocabulary_size:
+            raise ValueError(
+                f"{key} must be ids below {folder.vocabulary_size}, got {shown(value)}"
+            )
+    return ids
+
+
+def _stop_token_ids(folder: _Folder) -> list[int]:
+    return _numbered(folder, "eos_token_id")
+
+
+def _adds_start_token(folder: _Folder, default: bool) -> bool:
+    if folder.settings.get("add_eos_token"):
+        raise ValueError("add_eos_token = true would end every prompt; remove it")
+    adds = folder.settings.get("add_bos_token")
+    return adds if isinstance(adds, bool) else default
+
+
+def _chat_template(folder: _Folder) -> str | None:
+    """The one in a file of its own, or else the one named "default"."""
+    file = folder.path / "chat_template.jinja"
+    if file.is_file():
+        return read_text(file)
+    template = folder.settings.get("chat_template")
+    if isinstance(template, list) and all(isinstance(t, dict) for t in template):
+        by_name = {str(t.get("name")): t.get("template") for t in template}
+        template = by_name.get("default")
+    if template is not None and not isinstance(template, str):
+        raise ValueError("chat_template in tokenizer_config.json must be a text")
+    return template

@@ -1,0 +1,146 @@
+"""Reads model.weights.h5, or shards of it. Arrays come one by one.
+
+HDF5 can link to other files and make arrays out of nothing, so each array must be
+plain data in the file itself.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py  # type: ignore[import-untyped]
+import ml_dtypes
+import numpy as np
+
+from playground.presets.errors import LoadError, listed, shown
+from playground.presets.json_file import read_json
+from playground.presets.keras_names import INDEX_FILE, WEIGHTS_FILE
+from playground.presets.rule import (
+    Rule,
+    Shape,
+    Values,
+    differences,
+    require_finite,
+    tensors_fault,
+)
+from playground.presets.shards import shard_fault
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArrayInfo:
+    """Where an array lies, and how it is stored."""
+
+    file: Path
+    shape: Shape
+    type: str
+
+
+def open_weights(folder: Path) -> dict[str, ArrayInfo]:
+    """Path -> array, over all files of a preset's weights; no values are read.
+
+    Raises:
+        LoadError: No such files, damaged ones, links to elsewhere; all of it at once.
+    """
+    found: dict[str, ArrayInfo] = {}
+    faults = []
+    for file in _files(folder):
+        arrays, links = _arrays(file)
+        faults += [f"{shown(path)} in {file.name} is a link" for path in links]
+        for path, info in arrays.items():
+            if path in found:
+                faults.append(f"{shown(path)} is in {found[path].file.name} too")
+            found[path] = info
+    if faults:
+        raise LoadError(f"The weights in {str(folder)!r} are damaged:{listed(faults)}")
+    return found
+
+
+def _files(folder: Path) -> list[Path]:
+    if (folder / WEIGHTS_FILE).is_file():
+        return [folder / WEIGHTS_FILE]
+    if not (folder / INDEX_FILE).is_file():
+        raise LoadError(
+            f"{str(folder)!r} has no weights: neither {WEIGHTS_FILE} nor {INDEX_FILE}. "
+            "Save or download the preset again, with its weights."
+        )
+    places = read_json(folder / INDEX_FILE).get("weight_map")
+    if not isinstance(places, dict) or not places:
+        raise LoadError(f"{INDEX_FILE} has no weight_map. Download it again.")
+    lists = [file if isinstance(file, list) else [file] for file in places.values()]
+    names = sorted({str(name) for names in lists for name in names})
+    faults = [f for name in names if (f := shard_fault(folder, name, ".weights.h5"))]
+    if faults:
+        raise LoadError(f"{INDEX_FILE} does not fit {str(folder)!r}:{listed(faults)}")
+    return [folder / name for name in names]
+
+
+def _arrays(file: Path) -> tuple[dict[str, ArrayInfo], list[str]]:
+    """The arrays, and whatever leads out of the file or is computed."""
+    arrays: dict[str, ArrayInfo] = {}
+    links: list[str] = []
+
+    def link(path: str, found: object) -> None:
+        if not isinstance(found, h5py.HardLink):
+            links.append(path)
+
+    def node(path: str, found: object) -> None:
+        if not isinstance(found, h5py.Dataset):
+            return
+        if found.external or found.is_virtual:
+            links.append(path)
+        arrays[path] = ArrayInfo(file=file, shape=found.shape, type=_type(found))
+
+    with _opened(file) as stored:
+        stored.visititems_links(link)
+        stored.visititems(node)
+    return arrays, links
+
+
+def _type(array: h5py.Dataset) -> str:
+    """Keras stores bfloat16 as two bytes and a note."""
+    if array.dtype == np.dtype("V2") and array.attrs.get("dtype") == "bfloat16":
+        return "bfloat16"
+    return str(array.dtype)
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[h5py.File]:
+    try:
+        with h5py.File(file, "r") as stored:
+            yield stored
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
+        raise LoadError(
+            f"{file.name} is no whole HDF5 file of a Keras model ({error}). Save or "
+            "download it again."
+        ) from error
+
+
+def check_arrays(found: dict[str, ArrayInfo], table: list[Rule], name: str) -> None:
+    """Compares the files with the table. Raises one LoadError with all differences."""
+    faults = differences(table, {path: info.shape for path, info in found.items()})
+    faults += [
+        f"{path} is stored as {info.type}; float32, float16 and bfloat16 are supported"
+        for path, info in found.items()
+        if info.type not in ("float32", "float16", "bfloat16")
+    ]
+    if faults:
+        raise tensors_fault(name, faults)
+
+
+def read_arrays(
+    found: dict[str, ArrayInfo], table: list[Rule]
+) -> Iterator[tuple[str, Values]]:
+    """(our path, values), one after the other; a file is opened for each."""
+    for rule in table:
+        info = found[rule.tensor]
+        with _opened(info.file) as stored:
+            array = stored[rule.tensor]
+            if array.shape != info.shape or _type(array) != info.type:
+                raise ValueError("it changed while it was loading")
+            raw = array[...]
+        if info.type == "bfloat16":
+            raw = raw.view(ml_dtypes.bfloat16)
+        values = raw.astype(np.float32, copy=False)
+        require_finite(values, rule.tensor, info.file.name)
+        yield rule.path, rule.transform(values)

@@ -1,0 +1,55 @@
+"""Whether a model fits into memory, asked before any of it is loaded."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import psutil  # type: ignore[import-untyped]
+
+from playground.presets.errors import LoadError
+from playground.presets.variables import num_parameters, variables
+
+_BYTES = {"float64": 8, "float32": 4, "bfloat16": 2, "float16": 2, "int8": 1}
+_WHAT_COULD_BE = ("float32", "bfloat16", "int8")
+
+
+def needed_bytes(config: Mapping[str, Any], dtype: str = "float32") -> int:
+    """Memory for the weights, and for the largest of them as it is read, in float32.
+
+    Args:
+        config: Arguments of `MistralBackbone`, as a checkpoint has them.
+        dtype: Of the weights: float64, float32, bfloat16, float16 or int8.
+    """
+    config = dict(config)
+    # All layers are of one size, so one is enough to find the largest variable.
+    shapes = variables({**config, "num_layers": 1}).values()
+    return num_parameters(config) * _BYTES[dtype] + 4 * max(map(math.prod, shapes))
+
+
+def require_memory(
+    name: str, config: Mapping[str, Any], dtype: str = "float32"
+) -> None:
+    """Compares what a model needs with what is free.
+
+    Raises:
+        LoadError: It does not fit; says what would.
+    """
+    needed, free = needed_bytes(config, dtype), psutil.virtual_memory().available
+    if needed <= free:
+        return
+    sizes = {dtype: needed_bytes(config, dtype) for dtype in _WHAT_COULD_BE}
+    fitting = [f"{d} ({_gb(size)})" for d, size in sizes.items() if size <= free]
+    advice = (
+        f"What would fit: {', '.join(fitting)}; choose it as `dtype`."
+        if fitting
+        else f"Even int8 would need {_gb(sizes['int8'])}; choose a smaller model."
+    )
+    raise LoadError(
+        f"{name} has {num_parameters(dict(config)) / 1e9:.2f} billion parameters and "
+        f"needs {_gb(needed)} of memory in {dtype}, but {_gb(free)} are free. {advice} "
+        "Closing other programs helps too."
+    )
+
+
+def _gb(num_bytes: int) -> str:
+    return f"{num_bytes / 1e9:.1f} GB"

@@ -1,0 +1,60 @@
+"""A table of tensors: which one becomes which variable, and how."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from playground.presets.errors import LoadError, listed, shown
+
+Values = NDArray[np.float32]
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """One tensor's name and shape in the file, its path here, and the change."""
+
+    tensor: str
+    shape: Shape
+    path: str
+    transform: Callable[[Values], Values]
+
+
+def unchanged(values: Values) -> Values:
+    """The transform of a tensor that is stored as it is used."""
+    return values
+
+
+def differences(table: list[Rule], found: Mapping[str, Shape]) -> list[str]:
+    """What is missing, what nobody here knows, and which shapes are not as expected."""
+    wanted = {rule.tensor: rule.shape for rule in table}
+    faults = [f"{name} is missing" for name in wanted if name not in found]
+    faults += [
+        f"{shown(name)} is not supported" for name in found if name not in wanted
+    ]
+    faults += [
+        f"{name} has the shape {list(found[name])}, expected {list(shape)}"
+        for name, shape in wanted.items()
+        if name in found and found[name] != shape
+    ]
+    return faults
+
+
+def tensors_fault(name: str, faults: list[str]) -> LoadError:
+    """All that is wrong with a model's tensors, in one error."""
+    return LoadError(
+        f"The tensors of {name} do not fit its configuration:"
+        + listed(faults)
+        + "\nOnly plain Llama and Mistral decoders are supported."
+    )
+
+
+def require_finite(values: Values, tensor: str, file: str) -> None:
+    """Raises LoadError for infinity and NaN, which no trained model holds."""
+    if not np.isfinite(values).all():
+        raise LoadError(
+            f"{file} is damaged: tensor {tensor!r} has values that are no finite "
+            "numbers. Download it again."
+        )
