@@ -71,9 +71,13 @@ def test_an_absurd_model_is_refused_without_counting_its_layers(free):
         require_memory("m", {**MISTRAL_7B, "num_layers": 2**50})
 
 
-def test_loading_asks_first(free):
+@pytest.mark.parametrize("load_weights", [True, False])
+def test_loading_asks_first(free, load_weights):
     free(1000)
     with pytest.raises(LoadError, match=r"huggingface has 0\.00 billion parameters"):
-        MistralBackbone.from_preset(str(BY_TRANSFORMERS), dtype="bfloat16")
-    backbone = MistralBackbone.from_preset(str(BY_TRANSFORMERS), load_weights=False)
+        MistralBackbone.from_preset(
+            str(BY_TRANSFORMERS), load_weights, dtype="bfloat16"
+        )
+    free(10**9)
+    backbone = MistralBackbone.from_preset(str(BY_TRANSFORMERS), load_weights)
     assert backbone.num_layers == 2
