@@ -39,8 +39,9 @@ CONFIG = (
 
 @keras.saving.register_keras_serializable(package="mistral_playground")
 class MistralBackbone(keras.Model):
-    """The Mistral decoder of https://arxiv.org/abs/2310.06825 without its vocabulary
-    head.
+    """The Mistral decoder without its vocabulary head.
+
+    It is the one of https://arxiv.org/abs/2310.06825.
 
     Call it with `{"token_ids": int [B, T], "padding_mask": [B, T]}` (1 where there is a
     token); it gives hidden states [B, T, hidden_dim]. The first arguments are
@@ -60,7 +61,8 @@ class MistralBackbone(keras.Model):
             cache; None for all.
         dropout: share dropped after attention and feedforward while training.
         dtype: dtype or policy of weights and computation; norms and softmax stay
-        float32. head_dim: size of a head; None for `hidden_dim // num_query_heads`.
+            float32.
+        head_dim: size of a head; None for `hidden_dim // num_query_heads`.
         tie_word_embeddings: whether the vocabulary head reuses the token embedding.
         context_length: longest text the model was made for, in tokens; None if unknown.
         kernel_initializer: for new weights; not part of the config.
@@ -152,8 +154,7 @@ class MistralBackbone(keras.Model):
         count: jax.Array,
         window: jax.Array,
     ) -> tuple[jax.Array, KVCache]:
-        """Hidden states [B, T, hidden] of new tokens, and the cache that holds them
-        too.
+        """Hidden states [B, T, hidden] of new tokens, and the cache with them.
 
         token_ids [B, T] stand at positions `start` [B] and on; the first `count` [B] of
         each row are real, the rest padding. `window` [B] is each row's sliding window.

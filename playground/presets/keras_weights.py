@@ -14,7 +14,6 @@ import ml_dtypes
 import numpy as np
 
 from playground.presets.errors import LoadError, listed, shown
-from playground.presets.json_file import read_json
 from playground.presets.keras_names import INDEX_FILE, WEIGHTS_FILE
 from playground.presets.rule import (
     Rule,
@@ -24,7 +23,7 @@ from playground.presets.rule import (
     require_finite,
     tensors_fault,
 )
-from playground.presets.shards import shard_fault
+from playground.presets.shards import read_weight_map, shard_names
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,14 +63,10 @@ def _files(folder: Path) -> list[Path]:
             f"{str(folder)!r} has no weights: neither {WEIGHTS_FILE} nor {INDEX_FILE}. "
             "Save or download the preset again, with its weights."
         )
-    places = read_json(folder / INDEX_FILE).get("weight_map")
-    if not isinstance(places, dict) or not places:
-        raise LoadError(f"{INDEX_FILE} has no weight_map. Download it again.")
-    lists = [file if isinstance(file, list) else [file] for file in places.values()]
-    names = sorted({str(name) for names in lists for name in names})
-    faults = [f for name in names if (f := shard_fault(folder, name, ".weights.h5"))]
-    if faults:
-        raise LoadError(f"{INDEX_FILE} does not fit {str(folder)!r}:{listed(faults)}")
+    places = read_weight_map(folder, INDEX_FILE).values()
+    # A variable's file, or a list of them.
+    files = [name for at in places for name in (at if isinstance(at, list) else [at])]
+    names = shard_names(folder, INDEX_FILE, files, ".weights.h5")
     return [folder / name for name in names]
 
 

@@ -14,7 +14,6 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 
 from playground.presets.errors import LoadError, listed, shown
-from playground.presets.json_file import read_json
 from playground.presets.rule import (
     Rule,
     Shape,
@@ -23,7 +22,7 @@ from playground.presets.rule import (
     require_finite,
     tensors_fault,
 )
-from playground.presets.shards import shard_fault
+from playground.presets.shards import read_weight_map, shard_names
 
 WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"
@@ -70,15 +69,9 @@ def _no_weights(folder: Path) -> str:
 
 
 def _sharded(folder: Path) -> dict[str, TensorInfo]:
-    places = read_json(folder / INDEX).get("weight_map")
-    if not isinstance(places, dict) or not places:
-        raise LoadError(f"{INDEX} has no weight_map. Download it again.")
-    files = sorted({str(file) for file in places.values()})
-    faults = [
-        fault for file in files if (fault := shard_fault(folder, file, ".safetensors"))
-    ]
-    if faults:
-        raise LoadError(f"{INDEX} does not fit {str(folder)!r}:{listed(faults)}")
+    places = read_weight_map(folder, INDEX)
+    files = shard_names(folder, INDEX, places.values(), ".safetensors")
+    faults: list[str] = []
     found: dict[str, TensorInfo] = {}
     for file in files:
         for name, info in _tensors(folder / file).items():

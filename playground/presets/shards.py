@@ -1,11 +1,37 @@
 """Weights in several files, and an index that says which."""
 
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
-from playground.presets.errors import shown
+from playground.presets.errors import LoadError, listed, shown
+from playground.presets.json_file import read_json
 
 
-def shard_fault(folder: Path, file: str, ending: str) -> str | None:
+def read_weight_map(folder: Path, index: str) -> dict[str, Any]:
+    """What an index says of each tensor's place. Raises LoadError if it has none."""
+    places = read_json(folder / index).get("weight_map")
+    if not isinstance(places, dict) or not places:
+        raise LoadError(f"{index} has no weight_map. Download it again.")
+    return places
+
+
+def shard_names(
+    folder: Path, index: str, files: Iterable[object], ending: str
+) -> list[str]:
+    """The files that an index names, each once and in order.
+
+    Raises:
+        LoadError: Some are missing or lie outside the folder; all of them at once.
+    """
+    names = sorted({str(file) for file in files})
+    faults = [fault for name in names if (fault := _fault(folder, name, ending))]
+    if faults:
+        raise LoadError(f"{index} does not fit {str(folder)!r}:{listed(faults)}")
+    return names
+
+
+def _fault(folder: Path, file: str, ending: str) -> str | None:
     """Shards lie in the model's own folder, whatever an index would like."""
     if Path(file).name != file or "\\" in file or not file.endswith(ending):
         return f"{shown(file)} is not the name of a shard in this folder"
