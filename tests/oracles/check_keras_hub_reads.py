@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import sentencepiece
 
-from playground.presets.keras_preset_writer import write_keras_preset
+from playground.presets.keras import write_keras_preset
 from playground.tokenizers import MistralTokenizer
 from tests.oracles.stored import TinyCase, tiny_case, tiny_names
 

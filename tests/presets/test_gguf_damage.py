@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from playground.presets import LoadError, resolve
-from playground.presets.gguf_file import open_gguf
+from playground.presets.gguf.file import open_gguf
 
 _ANY_FILE = settings(
     max_examples=150,

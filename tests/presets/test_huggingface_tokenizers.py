@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from tokenizers import decoders, models, normalizers, pre_tokenizers, processors
 
 from playground.presets import LoadError
-from playground.presets.huggingface_tokenizer import tokenizer_from_folder
-from playground.presets.tokenizer_json import sentencepiece_scores
+from playground.presets.huggingface.tokenizer import tokenizer_from_folder
+from playground.presets.huggingface.tokenizer_json import sentencepiece_scores
 from playground.tokenizers.byte_level_bpe import byte_letters
 from tests.presets.huggingface_folder import write_file
 

@@ -10,7 +10,7 @@ import pytest
 
 from playground.models import MistralBackbone, MistralCausalLM
 from playground.presets import LoadError, resolve
-from playground.presets.keras_preset_writer import write_keras_preset
+from playground.presets.keras import write_keras_preset
 from playground.presets.variables import num_parameters
 from playground.tokenizers import MistralTokenizer
 from tests.oracles.stored import tiny_case, tiny_names

@@ -11,6 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from playground.presets.errors import LoadError, shown
+from playground.presets.huggingface.tokenizer_json import (
+    TokenizerJSON,
+    parse_tokenizer_json,
+    sentencepiece_scores,
+)
 from playground.presets.json_file import (
     read_json,
     read_optional_json,
@@ -23,11 +28,6 @@ from playground.presets.sentencepiece_proto import (
     NORMAL,
     UNKNOWN,
     sentencepiece_proto,
-)
-from playground.presets.tokenizer_json import (
-    TokenizerJSON,
-    parse_tokenizer_json,
-    sentencepiece_scores,
 )
 from playground.presets.vocabulary import (
     AddedToken,

@@ -1,20 +1,19 @@
 """A checkpoint from a folder in Hugging Face's layout."""
 
-import math
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from playground.presets.checkpoint import Checkpoint
-from playground.presets.errors import LoadError
-from playground.presets.huggingface_config import config_from_huggingface
-from playground.presets.huggingface_rules import is_harmless, rules
-from playground.presets.huggingface_tokenizer import tokenizer_from_folder
-from playground.presets.safetensors_files import (
+from playground.presets.huggingface.config import config_from_huggingface
+from playground.presets.huggingface.rules import is_harmless, rules
+from playground.presets.huggingface.safetensors_files import (
     check_tensors,
     open_safetensors,
     read_tensors,
 )
+from playground.presets.huggingface.tokenizer import tokenizer_from_folder
+from playground.presets.rule import num_bytes, require_layers
 
 
 def load_huggingface(folder: Path, values: dict[str, Any], name: str) -> Checkpoint:
@@ -31,12 +30,7 @@ def load_huggingface(folder: Path, values: dict[str, Any], name: str) -> Checkpo
     config = config_from_huggingface(values, name)
     stored = open_safetensors(folder)
     found = {tensor: info for tensor, info in stored.items() if not is_harmless(tensor)}
-    # Before a table of rules is made for so many layers.
-    if config["num_layers"] > len(found):
-        raise LoadError(
-            f"config.json of {name} says num_hidden_layers = {config['num_layers']}, "
-            f"but there are only {len(found)} tensors. Download it again."
-        )
+    require_layers("num_hidden_layers", config["num_layers"], found, name)
     table = rules(config)
     check_tensors(found, table, name)
     return Checkpoint(
@@ -44,5 +38,5 @@ def load_huggingface(folder: Path, values: dict[str, Any], name: str) -> Checkpo
         config=config,
         tokenizer=tokenizer_from_folder(folder, values, config["vocabulary_size"]),
         tensors=partial(read_tensors, found, table),
-        num_bytes=sum(4 * math.prod(rule.shape) for rule in table),
+        num_bytes=num_bytes(table),
     )

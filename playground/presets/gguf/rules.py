@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from playground.presets.gguf_file import GGUFFile
+from playground.presets.gguf.file import GGUFFile
 from playground.presets.rule import (
     Rule,
     Values,

@@ -10,7 +10,7 @@ from typing import Any
 
 from playground.presets.checked import Checked, head_faults
 from playground.presets.errors import LoadError, listed, shown
-from playground.presets.gguf_file import GGUFFile
+from playground.presets.gguf.file import GGUFFile
 
 # llama.cpp writes Mistral checkpoints as "llama", Ministral 3 as "mistral3".
 ARCHITECTURES = ("llama", "mistral3")

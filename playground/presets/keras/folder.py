@@ -6,13 +6,11 @@ task.json, preprocessor.json     the other classes and their arguments
 tokenizer.json, assets/tokenizer/vocabulary.spm
 """
 
-import math
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from playground.presets import keras_names as names
 from playground.presets.checked import Checked, head_faults
 from playground.presets.checkpoint import Checkpoint
 from playground.presets.errors import LoadError, listed, shown
@@ -21,7 +19,9 @@ from playground.presets.json_file import (
     read_optional_json,
     read_small_file,
 )
-from playground.presets.keras_weights import check_arrays, open_weights, read_arrays
+from playground.presets.keras import names
+from playground.presets.keras.weights import check_arrays, open_weights, read_arrays
+from playground.presets.rule import num_bytes, require_layers
 from playground.presets.vocabulary import extended_proto
 from playground.tokenizers import MistralTokenizer, Tokenizer
 
@@ -48,12 +48,7 @@ def load_keras_preset(folder: Path, values: dict[str, Any], name: str) -> Checkp
     """
     config = config_from_keras(values, name)
     found = open_weights(folder)
-    # Before a table of rules is made for so many layers.
-    if config["num_layers"] > len(found):
-        raise LoadError(
-            f"{names.CONFIG_FILE} of {name} says num_layers = {config['num_layers']}, "
-            f"but there are only {len(found)} arrays. Download it again."
-        )
+    require_layers("num_layers", config["num_layers"], found, name)
     table = names.rules(config)
     check_arrays(found, table, name)
     return Checkpoint(
@@ -61,7 +56,7 @@ def load_keras_preset(folder: Path, values: dict[str, Any], name: str) -> Checkp
         config=config,
         tokenizer=_tokenizer(folder, config["vocabulary_size"]),
         tensors=partial(read_arrays, found, table),
-        num_bytes=sum(4 * math.prod(rule.shape) for rule in table),
+        num_bytes=num_bytes(table),
     )
 
 

@@ -1,4 +1,4 @@
-"""Writes presets that keras-hub reads; the layout is described in `keras_preset`."""
+"""Writes presets that keras-hub reads; the layout is described in `folder`."""
 
 import json
 import os
@@ -12,8 +12,8 @@ import h5py  # type: ignore[import-untyped]
 import ml_dtypes
 from numpy.typing import NDArray
 
-from playground.presets import keras_names as names
 from playground.presets.errors import listed
+from playground.presets.keras import names
 from playground.presets.rule import Rule
 from playground.presets.variables import num_parameters, variables
 from playground.tokenizers import MistralTokenizer, Tokenizer

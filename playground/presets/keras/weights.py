@@ -14,7 +14,7 @@ import ml_dtypes
 import numpy as np
 
 from playground.presets.errors import LoadError, listed, shown
-from playground.presets.keras_names import INDEX_FILE, WEIGHTS_FILE
+from playground.presets.keras.names import INDEX_FILE, WEIGHTS_FILE
 from playground.presets.rule import (
     Rule,
     Shape,

@@ -16,8 +16,8 @@ from huggingface_hub.errors import (
     RepositoryNotFoundError,
 )
 
+from playground.presets.downloads.wheel import Progress
 from playground.presets.errors import LoadError
-from playground.presets.wheel import Progress
 
 PREFIX = "hf://"
 # Of both layouts; nothing else in a repository is of use here, and pickles least.

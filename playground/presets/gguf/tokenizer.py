@@ -6,7 +6,7 @@ from typing import Any, cast, get_args
 import numpy as np
 
 from playground.presets.errors import LoadError, listed, shown
-from playground.presets.gguf_file import GGUFFile
+from playground.presets.gguf.file import GGUFFile
 from playground.presets.sentencepiece_proto import (
     CONTROL,
     USER_DEFINED,

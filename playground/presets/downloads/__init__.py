@@ -1,0 +1,1 @@
+"""Where a model that is not on this machine comes from."""
