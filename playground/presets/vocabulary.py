@@ -9,6 +9,9 @@ from sentencepiece import SentencePieceProcessor
 from playground.presets.errors import listed, shown
 from playground.presets.sentencepiece_proto import CONTROL, USER_DEFINED, piece
 
+# The largest real vocabularies have 262,144 tokens; a list of 2**50 would fill memory.
+_MOST_TOKENS = 1 << 20
+
 
 @dataclass(frozen=True, kw_only=True)
 class AddedToken:
@@ -40,8 +43,13 @@ def complete(
     A row without a token of its own gets "[PAD7]", which is special and has no text.
 
     Raises:
-        ValueError: An id beyond the embedding, or an id with two tokens.
+        ValueError: An id beyond the embedding, an id with two tokens, or more than
+            2**20 ids.
     """
+    if vocabulary_size > _MOST_TOKENS:
+        raise ValueError(
+            f"vocab_size is {vocabulary_size}; at most {_MOST_TOKENS:,} are supported"
+        )
     tokens = dict(own)
     faults = []
     for token in added:

@@ -5,14 +5,12 @@ each byte, "Ġ" for the space), and pairs of letters are merged in the order lea
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Literal
 
 from tokenizers import Tokenizer as MergeTokenizer
-from tokenizers import models, pre_tokenizers
+from tokenizers import models
 
 from playground.tokenizers.tokenizer import Tokenizer
-
-PreTokenizer = Literal["gpt-2", "smollm"]
+from playground.tokenizers.word_patterns import PreTokenizer, word_cutter
 
 
 class ByteLevelBPETokenizer(Tokenizer):
@@ -20,17 +18,21 @@ class ByteLevelBPETokenizer(Tokenizer):
 
     Args:
         tokens: All tokens; a token's place is its id. Special ones are spelt as they
-            are, the others in the letters of `byte_letters`.
-        merges: Pairs of tokens, the first learnt first.
-        pre_tokenizer: How words are cut: "gpt-2", or "smollm", which first cuts each
-            digit from its neighbours.
+            are, the others in the letters of `byte_letters`. A special one may be
+            spelt like another.
+        merges: Pairs of tokens that are not special, the first learnt first.
+        pre_tokenizer: How words are cut: "gpt-2", "smollm" (like it, each digit alone),
+            "llama-bpe" (Llama 3), "qwen2" or "tekken" (Mistral, from Nemo on).
+        ignore_merges: Whether a word that is a token is that token, even if no merges
+            lead there.
         start_token_id, end_token_id, pad_token_id, special_token_ids, stop_token_ids,
             add_start_token, chat_template: See `Tokenizer`.
         user_token_ids: Ids of tokens that stand for the very text they are spelt with;
             they are found in a text before anything else.
 
     Raises:
-        ValueError: A merge of tokens that are not in the vocabulary, a token twice.
+        ValueError: A merge of tokens that are not in the vocabulary, a token twice, no
+            such pre-tokenizer.
     """
 
     def __init__(
@@ -39,6 +41,7 @@ class ByteLevelBPETokenizer(Tokenizer):
         merges: Sequence[tuple[str, str]],
         *,
         pre_tokenizer: PreTokenizer = "gpt-2",
+        ignore_merges: bool = False,
         start_token_id: int | None = None,
         end_token_id: int | None = None,
         pad_token_id: int | None = None,
@@ -58,31 +61,33 @@ class ByteLevelBPETokenizer(Tokenizer):
             add_start_token=add_start_token,
             chat_template=chat_template,
         )
-        if len(self._ids) != len(self._tokens):
-            raise ValueError("The vocabulary has a token twice.")
         self._letters = byte_letters()
         self._bytes = {letter: byte for byte, letter in enumerate(self._letters)}
-        self._literal = self.special_token_ids | frozenset(user_token_ids)
-        self._merger = self._build(merges, pre_tokenizer, user_token_ids)
+        words = list(user_token_ids)
+        self._literal = self.special_token_ids.union(words)
+        self._merger = self._build(merges, ignore_merges)
+        self._merger.pre_tokenizer = word_cutter(pre_tokenizer)
+        self._merger.add_tokens([self._tokens[id_] for id_ in words])
 
     def _build(
-        self,
-        merges: Sequence[tuple[str, str]],
-        pre_tokenizer: PreTokenizer,
-        user_token_ids: Iterable[int],
+        self, merges: Sequence[tuple[str, str]], ignore_merges: bool
     ) -> MergeTokenizer:
+        """What merges letters; it knows no special token, so no text can spell one."""
+        names = {self._tokens[id_] for id_ in self.special_token_ids}
+        vocabulary = {
+            token: id_
+            for id_, token in enumerate(self._tokens)
+            if id_ not in self.special_token_ids
+        }
+        if len(names) + len(vocabulary) != len(self._tokens):
+            raise ValueError("The vocabulary has a token twice.")
         try:
-            merger = MergeTokenizer(models.BPE(vocab=self._ids, merges=list(merges)))
+            model = models.BPE(vocabulary, list(merges), ignore_merges=ignore_merges)
         except Exception as error:  # the package raises nothing narrower
             raise ValueError(
                 f"The merges do not fit the vocabulary: {error}"
             ) from error
-        words = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
-        digits = pre_tokenizers.Digits(individual_digits=True)
-        steps = [digits, words] if pre_tokenizer == "smollm" else [words]
-        merger.pre_tokenizer = pre_tokenizers.Sequence(steps)
-        merger.add_tokens([self._tokens[id_] for id_ in user_token_ids])
-        return merger
+        return MergeTokenizer(model)
 
     def _encode(self, text: str) -> list[int]:
         self._refuse_missing_bytes(text)

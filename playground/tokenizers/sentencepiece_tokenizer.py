@@ -4,6 +4,7 @@ import base64
 import binascii
 import codecs
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from os import PathLike
 from pathlib import Path
 
@@ -12,18 +13,24 @@ from sentencepiece import SentencePieceProcessor
 from playground.tokenizers.tokenizer import Tokenizer
 
 _SPACE = "▁"  # U+2581, how pieces spell a space
+# Behind a model it sets normalizer_spec.add_dummy_prefix (fields 3 and 3) to false.
+_NO_SPACE_PREFIX = b"\x1a\x02\x18\x00"
 
 
 class MistralTokenizer(Tokenizer):
     """A SentencePiece vocabulary, with keras-hub's signature.
 
     SentencePiece writes a space before a text and drops it when decoding; tokens for
-    single bytes spell what no other token can.
+    single bytes spell what no other token can. After a special token in a text, such a
+    space is only written where there is none: "[INST] hi" becomes "[INST]", "▁hi", as
+    in mistral-common, and "[INST]hi" the same.
 
     Args:
         proto: The serialized model as bytes, the same in base64 (longer than 2,048
             characters), or the path of such a file.
         start_token, end_token: How the vocabulary spells them.
+        space_after_special: False if nothing is to be written there ("legacy": false in
+            transformers, for models that were tuned that way).
         pad_token_id, stop_token_ids, add_start_token, chat_template: See `Tokenizer`.
 
     Raises:
@@ -37,6 +44,7 @@ class MistralTokenizer(Tokenizer):
         *,
         start_token: str = "<s>",
         end_token: str = "</s>",
+        space_after_special: bool = True,
         pad_token_id: int | None = 0,
         stop_token_ids: Iterable[int] = (),
         add_start_token: bool = True,
@@ -61,6 +69,7 @@ class MistralTokenizer(Tokenizer):
             add_start_token=add_start_token,
             chat_template=chat_template,
         )
+        self._space_after_special = space_after_special
         self._find_out_about_leading_spaces()
 
     @property
@@ -90,6 +99,17 @@ class MistralTokenizer(Tokenizer):
     def _encode(self, text: str) -> list[int]:
         ids: list[int] = self._pieces.encode(text, out_type=int)
         return ids
+
+    def _encode_after_special(self, text: str) -> list[int]:
+        if self._space_after_special and not text.startswith(" "):
+            return self._encode(text)
+        ids: list[int] = self._pieces_as_they_are.encode(text, out_type=int)
+        return ids
+
+    @cached_property
+    def _pieces_as_they_are(self) -> SentencePieceProcessor:
+        """The same model, which writes no space before a text."""
+        return _processor(self.proto + _NO_SPACE_PREFIX)
 
     def detokenize(self, token_ids: Sequence[int]) -> str:
         text: str = self._pieces.decode([self._check(id_) for id_ in token_ids])

@@ -4,7 +4,19 @@ import operator
 import re
 from abc import ABC, abstractmethod
 from codecs import IncrementalDecoder, getincrementaldecoder
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Self
+
+# Presets make tokenizers, so they lie above and are imported only when asked for.
+
+
+class _PresetsProperty:
+    """`MistralTokenizer.presets`: the built-in ones with such a tokenizer."""
+
+    def __get__(self, instance: object, owner: type) -> dict[str, dict[str, Any]]:
+        from playground.presets import presets_of
+
+        return presets_of(owner)
 
 
 class Tokenizer(ABC):
@@ -38,6 +50,8 @@ class Tokenizer(ABC):
         self.end_token_id = end_token_id
         self.pad_token_id = pad_token_id
         self.special_token_ids = frozenset(special_token_ids)
+        # A special token may be spelt like another; then its name is meant.
+        self._ids |= {self._tokens[id_]: id_ for id_ in self.special_token_ids}
         ends = () if end_token_id is None else (end_token_id,)
         self.stop_token_ids = frozenset((*ends, *stop_token_ids))
         self.add_start_token = add_start_token
@@ -46,6 +60,47 @@ class Tokenizer(ABC):
             if id_ is not None:
                 self._check(id_)
         self._special = _any_of(self._tokens[id_] for id_ in self.special_token_ids)
+
+    presets = _PresetsProperty()
+
+    @classmethod
+    def from_preset(
+        cls,
+        preset: str,
+        *,
+        report: Callable[[str, float | None], None] = lambda *_: None,
+        **overrides: Any,
+    ) -> Self:
+        """The tokenizer of a preset; no weights are read or downloaded.
+
+        Called on `Tokenizer`, it gives whichever the preset has.
+
+        Args:
+            preset: As in `MistralBackbone.from_preset`.
+            report: Told what happens, and the fraction done in 0..1 or None.
+            overrides: `add_start_token` or `chat_template`, instead of the preset's.
+
+        Raises:
+            LoadError: The preset cannot be loaded.
+            ValueError: It has a tokenizer of another class.
+            TypeError: Another override.
+        """
+        from playground.presets import describe
+
+        tokenizer = describe(preset, report).tokenizer
+        if not isinstance(tokenizer, cls):
+            raise ValueError(
+                f"{preset} has a {type(tokenizer).__name__}, not a {cls.__name__}. Use "
+                "that class, or Tokenizer.from_preset, which gives either."
+            )
+        for name, value in overrides.items():
+            if name not in ("add_start_token", "chat_template"):
+                raise TypeError(
+                    f"{name!r} cannot be overridden; add_start_token and chat_template "
+                    "can."
+                )
+            setattr(tokenizer, name, value)
+        return tokenizer
 
     def tokenize(self, text: str, special: bool = False) -> list[int]:
         """The ids of a text, without a start or end token.
@@ -68,7 +123,7 @@ class Tokenizer(ABC):
             if part in self._ids and self._ids[part] in self.special_token_ids:
                 ids.append(self._ids[part])
             elif part:
-                ids += self._encode(part)
+                ids += self._encode_after_special(part) if ids else self._encode(part)
         return ids
 
     __call__ = tokenize
@@ -76,6 +131,10 @@ class Tokenizer(ABC):
     @abstractmethod
     def _encode(self, text: str) -> list[int]:
         """The ids of a text that holds no special token."""
+
+    def _encode_after_special(self, text: str) -> list[int]:
+        """The same, where a special token precedes it."""
+        return self._encode(text)
 
     @abstractmethod
     def detokenize(self, token_ids: Sequence[int]) -> str:

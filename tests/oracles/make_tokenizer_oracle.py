@@ -14,7 +14,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-_SCRIPT = """
+SCRIPT = """
 import fs from "node:fs";
 import {getLlama} from "node-llama-cpp";
 const [model_path, texts_path] = process.argv.slice(2);
@@ -25,6 +25,7 @@ fs.writeFileSync("answers.json", JSON.stringify({
     node_llama_cpp: JSON.parse(
         fs.readFileSync("node_modules/node-llama-cpp/package.json")).version,
     llama_cpp: llama.llamaCppRelease,
+    adds_start_token: model.tokens.shouldPrependBosToken,
     ids: texts.map((text) => [...model.tokenize(text, false)]),
     special_ids: texts.map((text) => [...model.tokenize(text, true)]),
 }));
@@ -130,7 +131,7 @@ def texts() -> list[str]:
 
 def main(folder: Path, model: Path) -> None:
     (folder / "texts.json").write_text(json.dumps(texts()))
-    (folder / "tokenize.mjs").write_text(_SCRIPT)
+    (folder / "tokenize.mjs").write_text(SCRIPT)
     command = ["node", "tokenize.mjs", str(model.absolute()), "texts.json"]
     subprocess.run(command, cwd=folder, check=True)
     answers = json.loads((folder / "answers.json").read_text())

@@ -108,7 +108,7 @@ def test_missing_extra_and_misshapen_tensors_come_in_one_message(refusal):
     [
         ("model", "t5", "'t5'"),
         ("model", ["gpt2"], "None"),
-        ("pre", "llama-bpe", "'llama-bpe'; gpt-2, smollm are supported"),
+        ("pre", "viking", "'viking'; gpt-2, smollm, llama-bpe, qwen2, tekken, llama3"),
         ("pre", "default", "'default'"),
         ("token_type", [1, 2], "token_type must be a list of 264"),
         ("token_type", [0] * 264, "token_type must be in 1..6"),

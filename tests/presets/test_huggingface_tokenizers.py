@@ -13,6 +13,8 @@ from playground.presets import LoadError
 from playground.presets.huggingface.tokenizer import tokenizer_from_folder
 from playground.presets.huggingface.tokenizer_json import sentencepiece_scores
 from playground.tokenizers.byte_level_bpe import byte_letters
+from playground.tokenizers.word_patterns import PRE_TOKENIZERS, word_cutter
+from tests.oracles.tokenizer_texts import varied_texts
 from tests.presets.huggingface_folder import write_file
 
 TEXTS = [
@@ -122,6 +124,66 @@ def test_byte_level_bpe_splits_as_its_package_does(load, bpe_json, text):
     assert tokenizer.add_start_token is False
 
 
+@pytest.mark.parametrize("ignore_merges", [False, True])
+@pytest.mark.parametrize("name", PRE_TOKENIZERS)
+def test_each_known_way_to_cut_words_is_read_and_followed(
+    load, bpe_json, name, ignore_merges
+):
+    part = json.loads(word_cutter(name).__getstate__())
+    model = bpe_json["model"]
+    # A word that no merges lead to.
+    vocab = model["vocab"] | {"wide": 263, "Ġ12": 264}
+    model = model | {"ignore_merges": ignore_merges, "vocab": vocab}
+    values = bpe_json | {"pre_tokenizer": part, "model": model}
+    tokenizer = load(vocabulary_size=265, tokenizer__json=values)
+    for text in (*TEXTS, *varied_texts()[::20]):
+        assert tokenizer.tokenize(text) == reference(values).encode(text).ids
+    assert (263 in tokenizer.tokenize("wide")) == ignore_merges
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"invert": True},
+        {"behavior": "Removed"},
+        {"pattern": {"String": " "}},
+        {"pattern": {"Regex": "(a+)+$"}},
+        {"extra": 1},
+    ],
+)
+def test_another_way_to_split_is_refused(load, bpe_json, changes):
+    part = json.loads(word_cutter("tekken").__getstate__())
+    part["pretokenizers"][0] |= changes
+    with pytest.raises(LoadError, match="llama-bpe, qwen2, tekken are supported"):
+        load(vocabulary_size=263, tokenizer__json=bpe_json | {"pre_tokenizer": part})
+
+
+@pytest.mark.parametrize("scheme", ["first", "always"])
+def test_a_space_after_a_special_token_is_as_its_package_has_it(load, spm_json, scheme):
+    part = {"type": "Metaspace", "replacement": "▁", "split": False}
+    values = spm_json | {
+        "normalizer": None,
+        "pre_tokenizer": part | {"prepend_scheme": scheme},
+        "post_processor": None,
+    }
+    tokenizer = load(tokenizer__json=values)
+    for text in ["<s>low", "<s> low", "<s>  low", "x<s>low </s> <s>\nlow", "<s></s>"]:
+        expected = reference(values).encode(text).ids
+        assert tokenizer.tokenize(text, special=True) == expected, text
+
+
+def test_legacy_says_whether_a_space_follows_a_special_token(load, tiny_proto):
+    tokens = {}
+    for legacy in (True, False, None):
+        settings = {} if legacy is None else {"legacy": legacy}
+        files = {"tokenizer__model": tiny_proto, "tokenizer_config__json": settings}
+        tokenizer = load(**files)
+        ids = tokenizer.tokenize("<s>low<s> low", special=True)
+        tokens[legacy] = [tokenizer.id_to_token(id_) for id_ in ids]
+    assert tokens[True] == tokens[None] == ["<s>", "▁low", "<s>", "▁low"]
+    assert tokens[False] == ["<s>", "lo", "w", "<s>", "▁low"]
+
+
 def test_metaspace_is_the_newer_way_to_write_the_same(load, spm_json):
     space = {"type": "Metaspace", "replacement": "▁", "split": False}
     expected = load(tokenizer__json=spm_json).tokenize(TEXTS[0])
@@ -223,6 +285,7 @@ def test_chat_template_from_each_of_its_places(load, tiny_proto, files, template
     [
         ({"normalizer": {"type": "NFC"}}, "'NFC'"),
         ({"pre_tokenizer": {"type": "Whitespace"}}, "'Whitespace'"),
+        ({"pre_tokenizer": {"type": "Whitespace"}}, "gpt-2, smollm, llama-bpe, qwen2"),
         ({"post_processor": {"type": "BertProcessing"}}, "'BertProcessing'"),
         ({"something": 1}, "'something' = 1"),
         ({"model": {"type": "Unigram"}}, "'Unigram'"),
@@ -245,7 +308,6 @@ def test_an_unknown_part_is_refused_by_name(load, bpe_json, changes, words):
     ("changes", "words"),
     [
         ({"dropout": 0.1}, "model.dropout' = 0.1"),
-        ({"ignore_merges": True}, "ignore_merges' = True"),
         ({"vocab": []}, "model.vocab must be"),
         ({"vocab": {"a": -1}}, "whole numbers from 0"),
         ({"vocab": {"a": 0, "b": 0}}, "two tokens with one id"),
@@ -293,7 +355,7 @@ def test_a_vocabulary_larger_than_the_embedding_is_refused(load, tiny_proto):
     ("files", "words"),
     [
         ({"tokenizer__model": b"no proto"}, "SentencePiece model is damaged"),
-        ({}, r"neither tokenizer\.model nor tokenizer\.json"),
+        ({}, r"neither tokenizer\.model, tekken\.json nor"),
     ],
 )
 def test_no_tokenizer_is_said(load, files, words):

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from playground.tokenizers import ByteLevelBPETokenizer
 from playground.tokenizers.byte_level_bpe import byte_letters
+from playground.tokenizers.word_patterns import PRE_TOKENIZERS, word_cutter
 
 _TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 
@@ -37,9 +38,54 @@ def test_smollm_splits_digits_and_gpt2_does_not(make_bpe):
     assert _spelt(make_bpe(pre_tokenizer="smollm"), "a  1") == ["a", "Ġ", "Ġ", "1"]
 
 
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("gpt-2", "don 't ĠSTOP ĠMcNemo 123456 ĠĠ Ċ ' S"),
+        ("smollm", "don 't ĠSTOP ĠMcNemo 1 2 3 4 5 6 ĠĠ Ċ ' S"),
+        ("llama-bpe", "don 't ĠSTOP ĠMcNemo 123 456 ĠĠĊ 'S"),
+        ("qwen2", "don 't ĠSTOP ĠMcNemo 1 2 3 4 5 6 ĠĠĊ 'S"),
+        ("tekken", "don 't ĠSTOP ĠMc Nemo 1 2 3 4 5 6 ĠĠĊ 'S"),
+    ],
+)
+def test_words_worked_out_by_hand(name, words):
+    cut = word_cutter(name).pre_tokenize_str("don't STOP McNemo123456  \n'S")
+    assert " ".join(word for word, _ in cut) == words
+
+
+def test_an_unknown_pre_tokenizer_is_refused_by_name(make_bpe):
+    with pytest.raises(ValueError, match="llama-bpe, qwen2, tekken, got viking"):
+        make_bpe(pre_tokenizer="viking")
+
+
+def test_a_word_may_be_a_token_without_merges():
+    tokens = [*byte_letters(), "low"]
+    assert ByteLevelBPETokenizer(tokens, []).tokenize("low")[0] != 256
+    whole = ByteLevelBPETokenizer(tokens, [], ignore_merges=True)
+    assert whole.tokenize("low") == [256]
+
+
+def test_a_special_token_may_be_spelt_like_another():
+    tokens = ["low", *byte_letters(), "low"]
+    tokenizer = ByteLevelBPETokenizer(
+        tokens, [], special_token_ids=[0], ignore_merges=True
+    )
+    assert tokenizer.tokenize("low") == [257]
+    assert tokenizer.tokenize("low", special=True) == [0]
+    assert tokenizer.token_to_id("low") == 0
+    assert tokenizer.detokenize([0, 257]) == "low"
+
+
+@pytest.mark.parametrize("special", [[], [0, 1]])
+def test_a_token_twice_is_refused(special):
+    tokens = ["low", "low", *byte_letters()]
+    with pytest.raises(ValueError, match="a token twice"):
+        ByteLevelBPETokenizer(tokens, [], special_token_ids=special)
+
+
 @given(text=_TEXT)
 def test_any_text_comes_back_unchanged(make_bpe, text):
-    for pre_tokenizer in ("gpt-2", "smollm"):
+    for pre_tokenizer in PRE_TOKENIZERS:
         tokenizer = make_bpe(pre_tokenizer=pre_tokenizer)
         ids = tokenizer.tokenize(text)
         assert tokenizer.detokenize(ids) == text

@@ -68,6 +68,35 @@ def test_special_tokens_count_only_when_asked(tokenizer):
     assert tokenizer.tokenize("<s>low</s>", special=True) == [1, *low, 2]
 
 
+@pytest.mark.parametrize(
+    ("text", "always", "never"),
+    [
+        ("<s>low", "<s> ▁low", "<s> lo w"),
+        ("<s> low", "<s> ▁low", "<s> ▁low"),
+        ("<s>  low", "<s> ▁▁ lo w", "<s> ▁▁ lo w"),
+        ("<s> </s>", "<s> ▁ </s>", "<s> ▁ </s>"),
+        ("low</s>low", "▁low </s> ▁low", "▁low </s> lo w"),
+        (" low", "▁▁ lo w", "▁▁ lo w"),
+    ],
+)
+def test_a_space_after_a_special_token(protos, text, always, never):
+    for space_after_special, tokens in [(True, always), (False, never)]:
+        tokenizer = MistralTokenizer(
+            protos["like_mistral"], space_after_special=space_after_special
+        )
+        ids = tokenizer.tokenize(text, special=True)
+        assert [tokenizer.id_to_token(id_) for id_ in ids] == tokens.split(" ")
+
+
+@given(parts=st.lists(st.sampled_from(["<s>", "</s>", "low", " ", "x", "é", "\n"])))
+def test_without_a_space_in_front_there_is_none_after_special_tokens(protos, parts):
+    tokenizer = MistralTokenizer(protos["no_prefix"])
+    text = "".join(parts)
+    ids = tokenizer.tokenize(text, special=True)
+    expected = text.replace("<s>", "").replace("</s>", "")
+    assert tokenizer.detokenize(ids) == expected
+
+
 def test_bytes_of_each_kind_of_token(tokenizer):
     newline = tokenizer.token_to_id("<0x0A>")
     spaced = tokenizer.token_to_id("▁low")

@@ -1,7 +1,7 @@
 """The tokenizer inside a GGUF file, by allow-list like the configuration."""
 
 from collections.abc import Sequence
-from typing import Any, cast, get_args
+from typing import Any
 
 import numpy as np
 
@@ -17,9 +17,17 @@ from playground.tokenizers import (
     MistralTokenizer,
     Tokenizer,
 )
-from playground.tokenizers.byte_level_bpe import PreTokenizer
+from playground.tokenizers.word_patterns import PRE_TOKENIZERS, PreTokenizer
 
 _KINDS = range(1, 7)
+# What llama.cpp (llama-vocab.cpp) knows of pre-tokenizers: other names of them, and
+# those that look a word up before they merge and put the start token before a text.
+OTHER_NAMES: dict[str, PreTokenizer] = {
+    "llama3": "llama-bpe",
+    "llama-v3": "llama-bpe",
+    "pixtral": "llama-bpe",
+}
+WHOLE_WORDS = ("llama-bpe", "tekken")
 
 # fmt: off
 _USED = frozenset([
@@ -85,12 +93,7 @@ def _is_template_or_copy(key: str) -> bool:
 
 
 def _byte_level_bpe(file: GGUFFile) -> Tokenizer:
-    pre_tokenizer = file.metadata.get("tokenizer.ggml.pre")
-    if pre_tokenizer not in get_args(PreTokenizer):
-        raise ValueError(
-            f"its pre-tokenizer is {shown(pre_tokenizer)}; "
-            f"{', '.join(get_args(PreTokenizer))} are supported"
-        )
+    pre_tokenizer = _pre_tokenizer(file)
     if _get(file, "add_space_prefix", bool, False):
         raise ValueError("add_space_prefix is only supported with SentencePiece")
     tokens = _strings(file, "tokens")
@@ -98,15 +101,28 @@ def _byte_level_bpe(file: GGUFFile) -> Tokenizer:
     return ByteLevelBPETokenizer(
         tokens,
         [_pair(merge) for merge in _strings(file, "merges")],
-        pre_tokenizer=cast(PreTokenizer, pre_tokenizer),
+        pre_tokenizer=pre_tokenizer,
+        ignore_merges=pre_tokenizer in WHOLE_WORDS,
         start_token_id=_id(file, "bos", len(tokens)),
         end_token_id=_id(file, "eos", len(tokens)),
         pad_token_id=_id(file, "padding", len(tokens)),
         special_token_ids=_ids_of_kind(CONTROL, kinds),
         user_token_ids=_ids_of_kind(USER_DEFINED, kinds),
         stop_token_ids=_ends_of_turn(file, len(tokens)),
-        add_start_token=_get(file, "add_bos_token", bool, False),
+        add_start_token=_get(file, "add_bos_token", bool, pre_tokenizer in WHOLE_WORDS),
         chat_template=_chat_template(file),
+    )
+
+
+def _pre_tokenizer(file: GGUFFile) -> PreTokenizer:
+    given = file.metadata.get("tokenizer.ggml.pre")
+    name = OTHER_NAMES.get(given, given) if isinstance(given, str) else None
+    for known in PRE_TOKENIZERS:
+        if name == known:
+            return known
+    raise ValueError(
+        f"its pre-tokenizer is {shown(given)}; "
+        f"{', '.join((*PRE_TOKENIZERS, *OTHER_NAMES))} are supported"
     )
 
 

@@ -4,7 +4,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from playground.presets.checkpoint import Checkpoint
+from playground.presets.checkpoint import Checkpoint, Description
 from playground.presets.huggingface.config import config_from_huggingface
 from playground.presets.huggingface.rules import is_harmless, rules
 from playground.presets.huggingface.safetensors_files import (
@@ -34,9 +34,19 @@ def load_huggingface(folder: Path, values: dict[str, Any], name: str) -> Checkpo
     table = rules(config)
     check_tensors(found, table, name)
     return Checkpoint(
+        **vars(describe_huggingface(folder, values, name)),
+        tensors=partial(read_tensors, found, table),
+        num_bytes=num_bytes(table),
+    )
+
+
+def describe_huggingface(
+    folder: Path, values: dict[str, Any], name: str
+) -> Description:
+    """The same without weights, which need not be there. Raises LoadError."""
+    config = config_from_huggingface(values, name)
+    return Description(
         name=name,
         config=config,
         tokenizer=tokenizer_from_folder(folder, values, config["vocabulary_size"]),
-        tensors=partial(read_tensors, found, table),
-        num_bytes=num_bytes(table),
     )

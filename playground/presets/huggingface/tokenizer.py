@@ -1,8 +1,9 @@
 """The tokenizer in a Hugging Face folder.
 
-`tokenizer.model` is SentencePiece's own file and comes first; `tokenizer.json` is read
-where it is alone. Which tokens start and end a text, and the chat template, lie in
-other files beside them.
+`tokenizer.model` is SentencePiece's own file and `tekken.json` Mistral's own; what a
+folder has of them comes first. `tokenizer.json` is read where it is alone: beside the
+others it is a conversion of theirs, and some are known to cut words differently. Which
+tokens start and end a text, and the chat template, lie in other files.
 """
 
 from collections.abc import Mapping
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from playground.presets.errors import LoadError, shown
+from playground.presets.huggingface.tekken_json import parse_tekken_json
 from playground.presets.huggingface.tokenizer_json import (
     TokenizerJSON,
     parse_tokenizer_json,
@@ -75,6 +77,8 @@ def tokenizer_from_folder(
     try:
         if (path / "tokenizer.model").is_file():
             return _from_model(folder)
+        if (path / "tekken.json").is_file():
+            return _from_tekken(folder)
         if (path / "tokenizer.json").is_file():
             return _from_json(folder)
     except ValueError as error:
@@ -82,8 +86,8 @@ def tokenizer_from_folder(
             f"The tokenizer in {str(path)!r} cannot be used: {error}"
         ) from error
     raise LoadError(
-        f"{str(path)!r} has no tokenizer that is supported: neither tokenizer.model "
-        "nor tokenizer.json. Add one of them."
+        f"{str(path)!r} has no tokenizer that is supported: neither tokenizer.model, "
+        "tekken.json nor tokenizer.json. Add one of them."
     )
 
 
@@ -94,7 +98,26 @@ def _from_model(folder: _Folder) -> Tokenizer:
         _added_tokens(folder),
         folder.vocabulary_size,
     )
-    return _sentencepiece(folder, proto, tokens, adds_start_token=True)
+    return _sentencepiece(folder, proto, tokens)
+
+
+def _from_tekken(folder: _Folder) -> Tokenizer:
+    found = parse_tekken_json(read_json(folder.path / "tekken.json"))
+    named = found.tokens[: found.num_special_tokens]
+    tokens = complete(dict(enumerate(found.tokens)), [], folder.vocabulary_size)
+    return ByteLevelBPETokenizer(
+        tokens,
+        found.merges,
+        pre_tokenizer=found.pre_tokenizer,
+        ignore_merges=True,
+        start_token_id=_id(folder, named, "bos", default="<s>"),
+        end_token_id=_id(folder, named, "eos", default="</s>"),
+        pad_token_id=_id(folder, named, "pad", default="<pad>"),
+        special_token_ids=(*range(len(named)), *range(len(found.tokens), len(tokens))),
+        stop_token_ids=_stop_token_ids(folder),
+        add_start_token=_adds_start_token(folder, True),
+        chat_template=_chat_template(folder),
+    )
 
 
 def _from_json(folder: _Folder) -> Tokenizer:
@@ -102,12 +125,19 @@ def _from_json(folder: _Folder) -> Tokenizer:
     tokens = complete(found.tokens, found.added, folder.vocabulary_size)
     if found.pre_tokenizer is None:
         proto = _proto(found, tokens)
-        return _sentencepiece(folder, proto, tokens, found.adds_start_token)
+        return _sentencepiece(
+            folder,
+            proto,
+            tokens,
+            adds_start_token=found.adds_start_token,
+            space_after_special=found.space_after_special,
+        )
     start, end = (_id(folder, tokens, name) for name in ("bos", "eos"))
     return ByteLevelBPETokenizer(
         tokens,
         found.merges,
         pre_tokenizer=found.pre_tokenizer,
+        ignore_merges=found.ignore_merges,
         start_token_id=start,
         end_token_id=end,
         pad_token_id=_id(folder, tokens, "pad"),
@@ -120,13 +150,20 @@ def _from_json(folder: _Folder) -> Tokenizer:
 
 
 def _sentencepiece(
-    folder: _Folder, proto: bytes, tokens: list[str], adds_start_token: bool
+    folder: _Folder,
+    proto: bytes,
+    tokens: list[str],
+    *,
+    adds_start_token: bool = True,
+    space_after_special: bool = True,
 ) -> Tokenizer:
     start, end = (_id(folder, tokens, name) for name in ("bos", "eos"))
+    legacy = folder.settings.get("legacy")
     return MistralTokenizer(
         proto,
         start_token="<s>" if start is None else tokens[start],
         end_token="</s>" if end is None else tokens[end],
+        space_after_special=legacy if isinstance(legacy, bool) else space_after_special,
         pad_token_id=_id(folder, tokens, "pad"),
         stop_token_ids=_stop_token_ids(folder),
         add_start_token=_adds_start_token(folder, adds_start_token),
@@ -194,8 +231,8 @@ def _proto(found: TokenizerJSON, tokens: list[str]) -> bytes:
     )
 
 
-def _id(folder: _Folder, tokens: list[str], name: str) -> int | None:
-    """The id of the "bos", "eos" or "pad" token: as spelt, else as numbered."""
+def _id(folder: _Folder, tokens: list[str], name: str, default: str = "") -> int | None:
+    """The id of the "bos", "eos" or "pad" token: as spelt, as numbered, the default."""
     spelt = folder.settings.get(f"{name}_token")
     if isinstance(spelt, dict):
         spelt = spelt.get("content")
@@ -203,8 +240,9 @@ def _id(folder: _Folder, tokens: list[str], name: str) -> int | None:
         if spelt not in tokens:
             raise ValueError(f"its {name}_token {shown(spelt)} is not in it")
         return tokens.index(spelt)
-    numbered = _numbered(folder, f"{name}_token_id")
-    return numbered[0] if numbered else None
+    if numbered := _numbered(folder, f"{name}_token_id"):
+        return numbered[0]
+    return tokens.index(default) if default in tokens else None
 
 
 def _numbered(folder: _Folder, key: str) -> list[int]:

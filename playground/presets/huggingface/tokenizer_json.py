@@ -1,4 +1,4 @@
-"""What a tokenizer.json says, if it is one of two known pipelines.
+"""What a tokenizer.json says, if it is one of the known pipelines.
 
 The file describes a pipeline of the `tokenizers` package: normalizer, pre-tokenizer,
 BPE model, post-processor, decoder. Byte-level BPE and SentencePiece's BPE, as that
@@ -15,10 +15,15 @@ from typing import Any
 
 from playground.presets.errors import listed, shown
 from playground.presets.vocabulary import AddedToken, added_token
-from playground.tokenizers.byte_level_bpe import PreTokenizer
+from playground.tokenizers.word_patterns import (
+    PRE_TOKENIZERS,
+    PreTokenizer,
+    name_of_pattern,
+)
 
 _SPACE = "▁"
 _DIGITS = {"type": "Digits", "individual_digits": True}
+_SPLIT = {"type": "Split", "behavior": "Isolated", "invert": False}
 _PREPEND = {"type": "Prepend", "prepend": _SPACE}
 _REPLACE = {"type": "Replace", "pattern": {"String": " "}, "content": _SPACE}
 _METASPACES = [
@@ -38,6 +43,7 @@ _OF_THE_WHOLE = frozenset([
 ])  # fmt: skip
 _OF_THE_MODEL = frozenset([
     "type", "vocab", "merges", "unk_token", "byte_fallback", "fuse_unk",
+    "ignore_merges",
 ])  # fmt: skip
 
 
@@ -49,7 +55,9 @@ class TokenizerJSON:
         tokens: Id -> token, without the added ones that lie beyond.
         merges: Pairs of tokens, the first learnt first.
         pre_tokenizer: How byte-level BPE cuts words; None with SentencePiece's BPE.
+        ignore_merges: Whether a word that is a token needs no merges.
         add_space_prefix: Whether a text gets a space in front.
+        space_after_special: Whether it also gets one after a special token.
         unknown_token: As the vocabulary spells it, or None.
         added: Added tokens.
         adds_start_token: Whether a text gets the start token in front.
@@ -58,7 +66,9 @@ class TokenizerJSON:
     tokens: dict[int, str]
     merges: list[tuple[str, str]]
     pre_tokenizer: PreTokenizer | None
+    ignore_merges: bool
     add_space_prefix: bool
+    space_after_special: bool
     unknown_token: str | None
     added: list[AddedToken]
     adds_start_token: bool
@@ -83,7 +93,9 @@ def parse_tokenizer_json(values: Mapping[str, Any]) -> TokenizerJSON:
         tokens=_tokens(model),
         merges=[_pair(merge) for merge in _list(model, "merges")],
         pre_tokenizer=pre_tokenizer,
+        ignore_merges=model.get("ignore_merges") is True,
         add_space_prefix=add_space_prefix,
+        space_after_special=values.get("pre_tokenizer") != _METASPACES[1],
         unknown_token=model.get("unk_token"),
         added=[added_token(token) for token in _list(values, "added_tokens")],
         adds_start_token=adds_start_token,
@@ -107,21 +119,18 @@ def _pipeline(
 ) -> tuple[PreTokenizer | None, bool]:
     """How words are cut (None: by SentencePiece), and whether a space comes first."""
     normalizer, words = values.get("normalizer"), values.get("pre_tokenizer")
-    if model.get("byte_fallback") is True:
+    if model.get("byte_fallback") is True and model.get("ignore_merges") is not True:
         if words is None and (steps := _steps(normalizer, "normalizers")):
             if steps in ([_PREPEND, _REPLACE], [_REPLACE]):
                 return None, steps[0] == _PREPEND
         elif normalizer is None and words in _METASPACES:
             return None, words != _METASPACES[0]
-    elif normalizer is None:
-        match _steps(words, "pretokenizers"):
-            case [dict() as last] if _is_byte_level(last):
-                return "gpt-2", False
-            case [digits, dict() as last] if digits == _DIGITS and _is_byte_level(last):
-                return "smollm", False
+    elif normalizer is None and (name := _name_of(_steps(words, "pretokenizers"))):
+        return name, False
     faults.append(
         f"normalizer = {shown(normalizer)} with pre_tokenizer = {shown(words)} and "
-        f"byte_fallback = {shown(model.get('byte_fallback'))}"
+        f"byte_fallback = {shown(model.get('byte_fallback'))}; byte-level words as in "
+        f"{', '.join(PRE_TOKENIZERS)} are supported, and SentencePiece's"
     )
     return None, False
 
@@ -134,8 +143,23 @@ def _steps(part: Any, key: str) -> list[Any]:
     return [] if part is None else [part]
 
 
-def _is_byte_level(part: Mapping[str, Any]) -> bool:
-    known = {"type": "ByteLevel", "add_prefix_space": False, "use_regex": True}
+def _name_of(steps: list[Any]) -> PreTokenizer | None:
+    """Which pre-tokenizer these steps are, if they are one that is known."""
+    match steps:
+        case [dict() as last] if _is_byte_level(last, use_regex=True):
+            return "gpt-2"
+        case [first, dict() as last] if _is_byte_level(last, use_regex=True):
+            return "smollm" if first == _DIGITS else None
+        case [{"pattern": {"Regex": pattern}} as first, dict() as last] if (
+            _is_byte_level(last, use_regex=False)
+            and first == {**_SPLIT, "pattern": {"Regex": pattern}}
+        ):
+            return name_of_pattern(pattern)
+    return None
+
+
+def _is_byte_level(part: Mapping[str, Any], use_regex: bool) -> bool:
+    known = {"type": "ByteLevel", "add_prefix_space": False, "use_regex": use_regex}
     return {"use_regex": True, **part} == {
         "trim_offsets": part.get("trim_offsets"),  # where a word lies in the text
         **known,
