@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from playground import samplers
@@ -17,38 +17,28 @@ from playground.engine import (
     ModelUnavailable,
     Request,
     Run,
-    Step,
 )
 from playground.models import MistralCausalLM
 from playground.models.loading import Report
-from playground.models.prompting import draw_seed, make_request, with_text
+from playground.models.prompting import Answer, draw_seed, make_request, with_text
 from playground.presets import LoadError
 from playground.settings import GenerationSettings
 
 MAX_PROMPT_CHARACTERS = 100_000
 
 
-@dataclass
-class Transcript:
+@dataclass(kw_only=True)
+class Transcript(Answer):
     """What one run was given and has made so far.
 
     `prompt_text` is the exact prompt that the model reads, chat template and all;
-    `token_ids` are the new tokens, a stop token included; `seed` is the one in use.
+    `seed` is the one in use.
     """
 
     settings: GenerationSettings
     seed: int
     prompt_text: str = ""
     prompt_token_ids: tuple[int, ...] = ()
-    text: str = ""
-    token_ids: list[int] = field(default_factory=list)
-
-    def add(self, event: Event) -> None:
-        """Keep what `event` brings."""
-        if isinstance(event, Step):
-            self.token_ids.append(event.token_id)
-        if isinstance(event, Step | Finished):
-            self.text += event.text
 
 
 class Session:

@@ -1,7 +1,7 @@
 """The engine: a cache, two programs, one loop, one thread."""
 
 from playground.engine.compilation import Compilations, compilations, keep_programs
-from playground.engine.decoding import Request, decode
+from playground.engine.decoding import decode
 from playground.engine.engine import (
     WAITING_SECONDS,
     WARM_LENGTH,
@@ -12,6 +12,9 @@ from playground.engine.engine import (
     Status,
 )
 from playground.engine.events import (
+    Beam,
+    Beams,
+    Candidate,
     Compiling,
     Event,
     Finished,
@@ -23,11 +26,15 @@ from playground.engine.events import (
 )
 from playground.engine.kv_cache import KVCache
 from playground.engine.programs import Programs
+from playground.engine.request import Request
 
 __all__ = [
     "WAITING_SECONDS",
     "WARM_LENGTH",
+    "Beam",
+    "Beams",
     "BusyError",
+    "Candidate",
     "Compilations",
     "Compiling",
     "Engine",

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
 
 from playground.engine.compilation import compilations, keep_programs
-from playground.engine.decoding import Request, decode
+from playground.engine.decoding import decode
 from playground.engine.events import Event, Finished, Loading, Queued
 from playground.engine.programs import CachedModel, Programs
+from playground.engine.request import Request
 
 MAX_ACTIVE = 8
 MAX_WAITING = 64

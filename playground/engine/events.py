@@ -2,7 +2,7 @@
 
 A run ends with exactly one `Finished`, whatever happens:
 
-    Queued* Loading* (Compiling | PrefillProgress)* (Compiling | Step)* Finished
+    Queued* Loading* (Compiling | PrefillProgress)* (Compiling | Step | Beams)* Finished
 """
 
 from dataclasses import dataclass, field
@@ -41,17 +41,63 @@ class PrefillProgress:
     total: int
 
 
+@dataclass(frozen=True)
+class Candidate:
+    """A token that contrastive search looked at; `score` decides."""
+
+    token_id: int
+    probability: float
+    similarity: float
+    score: float
+
+
 @dataclass(frozen=True, kw_only=True)
 class Step:
     """One new token.
 
     `index` counts new tokens from 0. `text` is what became safe to print: it may be
     empty while a character is incomplete. `tokens_per_second` is the mean since the
-    first new token, 0.0 for that one.
+    first new token, 0.0 for that one. `candidates` are contrastive search's, likeliest
+    first; other samplers have none.
     """
 
     token_id: int
     index: int
+    tokens_per_second: float
+    text: str = ""
+    candidates: tuple[Candidate, ...] = ()
+
+
+@dataclass(frozen=True)
+class Beam:
+    """A text of a beam search: its new tokens, and the log-probability (nats) of all.
+
+    `is_finished`: it ended with a stop token.
+    """
+
+    token_ids: tuple[int, ...] = ()
+    log_probability: float = 0.0
+    is_finished: bool = False
+
+    def followed_by(
+        self, token_id: int, log_probability: float, is_finished: bool
+    ) -> "Beam":
+        """This text and one token more."""
+        return Beam((*self.token_ids, token_id), log_probability, is_finished)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Beams:
+    """One step of a beam search, which may change its mind about all it wrote.
+
+    `beams` are the texts that are kept, `pruned` the best of those that are not, both
+    best first. `text` is the whole new text of the best, instead of what came before.
+    `index` and `tokens_per_second` as in `Step`, for the texts' length.
+    """
+
+    index: int
+    beams: tuple[Beam, ...]
+    pruned: tuple[Beam, ...]
     tokens_per_second: float
     text: str = ""
 
@@ -87,4 +133,4 @@ class Finished:
     compilations: int = 0
 
 
-Event = Queued | Loading | Compiling | PrefillProgress | Step | Finished
+Event = Queued | Loading | Compiling | PrefillProgress | Step | Beams | Finished

@@ -22,7 +22,8 @@ Keys lie as [B*K, H, S] and values as [B*K, S, H]: with one merged batch dimensi
 on CPU updates both in place and reads them without a copy.
 """
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -40,6 +41,10 @@ class KVCache(NamedTuple):
     positions: jax.Array  # [B, S] int32
 
     @property
+    def rows(self) -> int:
+        return self.positions.shape[0]
+
+    @property
     def num_slots(self) -> int:
         return self.positions.shape[1]
 
@@ -51,14 +56,15 @@ def empty(
     num_slots: int,
     dtype: str,
     rows: int = 1,
+    put: Callable[[Any], Any] = jax.device_put,
 ) -> KVCache:
-    """A cache with nothing in it."""
+    """A cache with nothing in it; `put` brings it from the host to the devices."""
     merged = rows * num_key_value_heads
     kind = jnp.dtype(dtype)
     keys = [np.zeros((merged, head_dim, num_slots), kind) for _ in range(num_layers)]
     values = [np.zeros((merged, num_slots, head_dim), kind) for _ in range(num_layers)]
     positions = np.full((rows, num_slots), EMPTY, np.int32)
-    return KVCache(*jax.device_put((tuple(keys), tuple(values), positions)))
+    return KVCache(*put((tuple(keys), tuple(values), positions)))
 
 
 def slots_needed(end: int, window: int, max_chunk: int) -> int:

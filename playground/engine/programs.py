@@ -19,9 +19,11 @@ import jax
 import jax.numpy as jnp
 import keras
 import numpy as np
+from jax.sharding import NamedSharding
 
 from playground.engine import kv_cache
 from playground.engine.kv_cache import KVCache
+from playground.engine.sharding import shardings
 from playground.samplers import ChainValues, GreedySampler, Sampler, encode, sample
 
 CHUNKS = (32, 128)
@@ -40,6 +42,9 @@ class Backbone(Protocol):
     compute_dtype: str
     variables: list[Any]
 
+    @property
+    def head_sharding(self) -> NamedSharding | None: ...
+
 
 class CachedModel(Protocol):
     """What the engine needs of a model."""
@@ -57,7 +62,7 @@ class CachedModel(Protocol):
         start: jax.Array,
         count: jax.Array,
         window: jax.Array,
-    ) -> tuple[jax.Array, KVCache]: ...
+    ) -> tuple[jax.Array, jax.Array, KVCache]: ...
 
 
 @dataclass(frozen=True)
@@ -105,11 +110,21 @@ class Programs:
         )
         self.build_seconds = 0.0
         self._used: set[tuple[str | int, ...]] = set()
-        # Each compiles again for a new shape of tokens, cache or logits only.
-        self._forward = jax.jit(self._call, donate_argnames="cache")
-        self._sample = jax.jit(sample)
-        self._probabilities = jax.jit(_probabilities)
-        self._grow = jax.jit(kv_cache.grow, static_argnames="num_slots")
+        self.shardings = shardings(model.backbone.head_sharding)
+        # Each compiles again for a new shape of tokens, cache or logits only. Over
+        # several devices XLA may not choose where results lie: a cache that came back
+        # otherwise would compile everything again, and not take the old one's place.
+        cache, whole = self.shardings.cache, self.shardings.whole
+        self._forward = jax.jit(
+            self._call,
+            donate_argnames="cache",
+            out_shardings=(whole, whole, cache),
+        )
+        self._sample = jax.jit(sample, out_shardings=whole)
+        self._probabilities = jax.jit(_probabilities, out_shardings=whole)
+        self._grow = jax.jit(
+            kv_cache.grow, static_argnames="num_slots", out_shardings=cache
+        )
 
     def _call(
         self,
@@ -119,7 +134,7 @@ class Programs:
         start: jax.Array,
         count: jax.Array,
         window: jax.Array,
-    ) -> tuple[jax.Array, KVCache]:
+    ) -> tuple[jax.Array, jax.Array, KVCache]:
         token_ids = token_ids.reshape(start.shape[0], -1)
         mapping = list(zip(self.model.backbone.variables, weights, strict=True))
         with keras.StatelessScope(state_mapping=mapping):
@@ -148,11 +163,16 @@ class Programs:
             backbone.head_dim,
             num_slots,
             backbone.compute_dtype,
+            put=self.shardings.put_cache,
         )
 
-    def is_new(self, size: int, num_slots: int) -> bool:
+    def is_new(self, size: int, num_slots: int, rows: int = 1) -> bool:
         """Whether a forward of this shape has not run yet, and so will compile."""
-        return ("forward", size, num_slots) not in self._used
+        return self._key("forward", size, num_slots, rows) not in self._used
+
+    def _key(self, *shape: str | int) -> tuple[str | int, ...]:
+        """What compiles once: LoRA and int8 change the weights, so they count."""
+        return (*shape, len(self.model.backbone.variables))
 
     def forward(
         self,
@@ -162,18 +182,25 @@ class Programs:
         start: int,
         count: int,
         window: int,
-    ) -> tuple[jax.Array, KVCache]:
-        """Logits [1, V] after the last of `count` tokens, and the cache with them.
+    ) -> tuple[jax.Array, jax.Array, KVCache]:
+        """Read `count` tokens of each row of the cache.
 
-        token_ids [T] stand at `start` and on. The given cache is used up.
+        token_ids [B * T], row after row, stand at `start` and on. Gives the logits
+        [B, V] after the last one, the hidden states [B, T, hidden_dim], and the cache
+        with them; the given cache is used up.
         """
-        place = [np.array([number], np.int32) for number in (start, count, window)]
-        with self._timed_if_new("forward", token_ids.size, cache.num_slots):
+        rows = cache.rows
+        place = [np.full(rows, each, np.int32) for each in (start, count, window)]
+        size = token_ids.size // rows
+        # For JAX, ids from the host and ids from the devices are two programs.
+        token_ids = self.shardings.put_whole(token_ids)
+        cache = self.shardings.lay_out(cache)
+        with self._timed_if_new("forward", size, cache.num_slots, rows):
             return self._forward(weights, cache, token_ids, *place)
 
     def grow(self, cache: KVCache, num_slots: int) -> KVCache:
         """The cache in a larger ring."""
-        with self._timed_if_new("grow", cache.num_slots, num_slots):
+        with self._timed_if_new("grow", cache.num_slots, num_slots, cache.rows):
             return self._grow(cache, num_slots=num_slots)
 
     def sample(self, logits: jax.Array, values: ChainValues, step: int) -> jax.Array:
@@ -202,10 +229,10 @@ class Programs:
     @contextmanager
     def _timed_if_new(self, *shape: str | int) -> Iterator[None]:
         """Count the first call of a shape as building: it traces and compiles."""
-        started = time.perf_counter()
+        started, key = time.perf_counter(), self._key(*shape)
         yield
-        if shape not in self._used:
-            self._used.add(shape)
+        if key not in self._used:
+            self._used.add(key)
             self.build_seconds += time.perf_counter() - started
 
     def shapes(self, longest: int) -> Iterator[tuple[int, int]]:
@@ -222,7 +249,7 @@ class Programs:
         if step > 0 and size == 1:
             cache = self.grow(self.empty_cache(self.slot_steps[step - 1]), num_slots)
         tokens = np.zeros(size, np.int32)
-        logits, cache = self.forward(weights, cache, tokens, 0, 1, 1)
+        logits, _, cache = self.forward(weights, cache, tokens, 0, 1, 1)
         token = self.sample(logits, encode([GreedySampler().values()], [0]), 0)
         if size == 1:  # a token from the device, as when decoding
             token = self.forward(weights, cache, token, 1, 1, 1)[0]

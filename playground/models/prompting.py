@@ -2,10 +2,14 @@
 
 import secrets
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 
-from playground.engine import Event, Finished, Request, Step
+import jax
+import numpy as np
+from jax.experimental import multihost_utils
+
+from playground.engine import Beam, Beams, Event, Finished, Request, Step
 from playground.samplers import Sampler
 from playground.tokenizers import TextStream, Tokenizer
 
@@ -21,8 +25,11 @@ class Limits(Protocol):
 
 
 def draw_seed() -> int:
-    """A fresh seed, in [0, 2**32)."""
-    return secrets.randbits(32)
+    """A fresh seed, in [0, 2**32); the same in all processes that share a model."""
+    seed = np.uint32(secrets.randbits(32))
+    if jax.process_count() > 1:
+        seed = multihost_utils.broadcast_one_to_all(seed)
+    return int(seed)
 
 
 def make_request(
@@ -120,14 +127,60 @@ def with_text(
     """The same events, each token with the text that it makes certain.
 
     All the texts together are the new text, to the byte; characters that span tokens
-    come with the last of them.
+    come with the last of them. A beam search brings the whole text each time.
     """
     text = TextStream(tokenizer, context_ids=prompt_ids)
     for event in events:
         match event:
             case Step():
                 yield replace(event, text=text.push(event.token_id))
+            case Beams():
+                text = TextStream(tokenizer, context_ids=prompt_ids)
+                best = "".join(map(text.push, event.beams[0].token_ids))
+                yield replace(event, text=best)
             case Finished():
                 yield replace(event, text=text.flush())
             case _:
                 yield event
+
+
+def text_of(
+    token_ids: Iterable[int], tokenizer: Tokenizer, prompt_ids: Sequence[int]
+) -> str:
+    """The text of new tokens behind a prompt."""
+    text = TextStream(tokenizer, context_ids=prompt_ids)
+    return "".join(map(text.push, token_ids)) + text.flush()
+
+
+@dataclass(kw_only=True)
+class Answer:
+    """What a run has made so far.
+
+    `token_ids` are the new tokens, a stop token included; `beams` those of a beam
+    search, best first.
+    """
+
+    text: str = ""
+    token_ids: list[int] = field(default_factory=list)
+    beams: tuple[Beam, ...] = ()
+
+    def add(self, event: Event) -> None:
+        """Keep what `event` brings."""
+        match event:
+            case Step():
+                self.token_ids.append(event.token_id)
+                self.text += event.text
+            case Beams():
+                self.beams = event.beams
+                self.token_ids = list(event.beams[0].token_ids)
+                self.text = event.text
+            case Finished():
+                self.text += event.text
+
+
+def answer_of(events: Iterable[Event]) -> Answer:
+    """What a whole run makes."""
+    answer = Answer()
+    for event in events:
+        answer.add(event)
+    return answer

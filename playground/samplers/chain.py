@@ -14,7 +14,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from playground.samplers.samplers import MAX_SEED, SamplerValues
+from playground.samplers.checks import MAX_SEED
+from playground.samplers.samplers import SamplerValues
 from playground.samplers.thresholds import top_k_threshold, top_p_threshold
 
 NO_TOKEN = -1  # what `sample` gives for a row whose logits are all -inf or NaN

@@ -5,13 +5,9 @@ A sampler holds and checks numbers, nothing else. `values()` hands them to the c
 """
 
 from dataclasses import dataclass
-from numbers import Integral, Real
-from typing import Any, Self, TypeGuard
+from typing import Any, Self
 
-import numpy as np
-
-MAX_SEED = 2**32 - 1
-MAX_FLOAT32 = float(np.finfo(np.float32).max)
+from playground.samplers.checks import check_k, check_p, check_seed, check_temperature
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,10 +33,10 @@ class Sampler:
     seed: int | None = None  # those that draw have their own
 
     def __init__(self, temperature: float = 1.0) -> None:
-        self.temperature = _check_temperature(temperature)
+        self.temperature = check_temperature(temperature)
 
-    def values(self) -> SamplerValues:
-        """The numbers that this sampler gives to the chain."""
+    def values(self) -> Any:
+        """The numbers that this sampler gives to the engine."""
         return SamplerValues(temperature=self.temperature)
 
     def get_next_token(self, probabilities: Any) -> Any:
@@ -101,7 +97,7 @@ class RandomSampler(Sampler):
 
     def __init__(self, seed: int | None = None, temperature: float = 1.0) -> None:
         super().__init__(temperature=temperature)
-        self.seed = _check_seed(seed)
+        self.seed = check_seed(seed)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "seed": self.seed}
@@ -120,7 +116,7 @@ class TopKSampler(RandomSampler):
         self, k: int = 5, seed: int | None = None, temperature: float = 1.0
     ) -> None:
         super().__init__(seed=seed, temperature=temperature)
-        self.k = _check_k(k)
+        self.k = check_k(k)
 
     def values(self) -> SamplerValues:
         return SamplerValues(temperature=self.temperature, top_k=self.k)
@@ -150,8 +146,8 @@ class TopPSampler(RandomSampler):
         temperature: float = 1.0,
     ) -> None:
         super().__init__(seed=seed, temperature=temperature)
-        self.p = _check_p(p)
-        self.k = None if k is None else _check_k(k)
+        self.p = check_p(p)
+        self.k = None if k is None else check_k(k)
 
     def values(self) -> SamplerValues:
         return SamplerValues(
@@ -160,47 +156,3 @@ class TopPSampler(RandomSampler):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "p": self.p, "k": self.k}
-
-
-def _check_temperature(temperature: object) -> float:
-    # The chain computes in float32, where 1e39 is already infinite.
-    if _is_real(temperature) and 0 <= float(temperature) <= MAX_FLOAT32:
-        return float(temperature)
-    raise ValueError(
-        f"`temperature` must be a finite number >= 0, got {temperature!r}. "
-        "Use 1.0 to leave the model's distribution as it is, 0 for greedy."
-    )
-
-
-def _check_p(p: object) -> float:
-    if _is_real(p) and 0 < float(p) <= 1:
-        return float(p)
-    raise ValueError(f"`p` must be in (0, 1], got {p!r}. Use 1.0 to switch it off.")
-
-
-def _check_k(k: object) -> int:
-    if _is_whole(k) and int(k) >= 1:
-        return int(k)
-    raise ValueError(
-        f"`k` must be a whole number >= 1, got {k!r}. "
-        "Use RandomSampler to draw from all tokens."
-    )
-
-
-def _check_seed(seed: object) -> int | None:
-    if seed is None:
-        return None
-    if _is_whole(seed) and 0 <= int(seed) <= MAX_SEED:
-        return int(seed)
-    raise ValueError(
-        f"`seed` must be a whole number from 0 to {MAX_SEED}, got {seed!r}. "
-        "Use None for a fresh one in each run."
-    )
-
-
-def _is_real(x: object) -> TypeGuard[Real]:
-    return isinstance(x, Real) and not isinstance(x, bool)
-
-
-def _is_whole(x: object) -> TypeGuard[Integral]:
-    return isinstance(x, Integral) and not isinstance(x, bool)

@@ -10,8 +10,11 @@ from playground.samplers.samplers import (
     TopKSampler,
     TopPSampler,
 )
+from playground.samplers.search import BeamSampler, ContrastiveSampler
 
 SAMPLERS: dict[str, type[Sampler]] = {
+    "beam": BeamSampler,
+    "contrastive": ContrastiveSampler,
     "greedy": GreedySampler,
     "random": RandomSampler,
     "top_k": TopKSampler,

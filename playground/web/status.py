@@ -7,6 +7,7 @@ from typing import Any, Literal
 from playground.controls import BY_NAME
 from playground.engine.engine import Engine
 from playground.engine.events import (
+    Beams,
     Compiling,
     Event,
     Finished,
@@ -81,7 +82,7 @@ def run_status(event: Event, facts: RunFacts) -> Status:
                 numbers=f"{done:,}/{total:,}",
                 fraction=done / total if total else None,
             )
-        case Step(tokens_per_second=speed):
+        case Step(tokens_per_second=speed) | Beams(tokens_per_second=speed):
             return Status(
                 phase="generating", words="Generating", numbers=_join(_speed(speed))
             )

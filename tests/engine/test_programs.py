@@ -42,7 +42,7 @@ def read(
             cache = programs.grow(cache, slots)
         tokens = np.zeros(size, np.int32)
         tokens[:count] = token_ids[start : start + count]
-        after, cache = programs.forward(
+        after, _, cache = programs.forward(
             programs.weights(), cache, tokens, start, count, window
         )
         logits.append(np.asarray(after)[0])
@@ -91,7 +91,7 @@ def test_a_narrower_window_for_one_run_equals_a_model_made_with_it(
     narrow = tiny_model(sliding_window=3)
     cache = programs.empty_cache(programs.slots_for(30, 3))
     for position, token in enumerate(token_ids):
-        logits, cache = programs.forward(
+        logits, _, cache = programs.forward(
             programs.weights(), cache, np.array([token], np.int32), position, 1, 3
         )
     expected = oracle(narrow, token_ids)[-1]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from playground import samplers
-from playground.engine import Finished, Step, compilations
+from playground.engine import Beams, Finished, Step, compilations
 from playground.models import MistralCausalLM
 from tests.conftest import tiny_model
 
@@ -195,6 +195,50 @@ def test_a_persons_sampler_that_gives_no_token_is_told_so(
     inputs = {"token_ids": np.array([[5, 0]]), "padding_mask": np.array([[1, 0]])}
     with pytest.raises(ValueError, match=r"OutOfRange.get_next_token must give one"):
         tiny.generate(inputs, stop_token_ids=None)
+
+
+def test_a_search_gives_its_best_text_or_all_of_them(reader: MistralCausalLM) -> None:
+    def generate(inputs: Any, all_beams: bool) -> Any:
+        reader.compile(sampler=samplers.BeamSampler(3, return_all_beams=all_beams))
+        return reader.generate(inputs, max_length=11, stop_token_ids=None)
+
+    best = generate([PROMPT, "a"], all_beams=False)
+    every = generate([PROMPT, "a"], all_beams=True)
+    assert [texts[0] for texts in every] == best
+    assert [len(texts) for texts in every] == [3, 3]
+    assert len(set(every[0])) == 3
+    assert all(text.startswith(PROMPT) for text in every[0])
+    assert generate(PROMPT, all_beams=True) == every[0]
+
+
+def test_a_stream_of_beams_brings_the_whole_text_each_time(
+    reader: MistralCausalLM,
+) -> None:
+    reader.compile(sampler=samplers.BeamSampler(3))
+    *events, finished = reader.stream(PROMPT, stop_token_ids=None)
+    steps = [event for event in events if isinstance(event, Beams)]
+    text = PROMPT + steps[-1].text + finished.text
+    assert text == reader.generate(PROMPT, stop_token_ids=None)
+    assert [len(step.beams[0].token_ids) for step in steps] == [*range(1, 10)]
+
+
+def test_arrays_of_all_beams_have_an_axis_for_them(tiny: MistralCausalLM) -> None:
+    tiny.compile(sampler=samplers.BeamSampler(3, return_all_beams=True))
+    made = tiny.generate(PADDED, stop_token_ids=None)
+    assert made["token_ids"].shape == made["padding_mask"].shape == (2, 3, 7)
+    assert made["log_probs"].shape == (2, 3)
+    assert (np.diff(made["log_probs"]) <= 0).all()
+    tiny.compile(sampler=samplers.BeamSampler(3))
+    best = tiny.generate(PADDED, stop_token_ids=None)
+    np.testing.assert_array_equal(best["token_ids"], made["token_ids"][:, 0])
+
+
+def test_all_beams_of_an_answer_without_room_are_the_prompt(
+    reader: MistralCausalLM,
+) -> None:
+    length = len(reader.text_preprocessor.prompt_ids(PROMPT))
+    reader.compile(sampler=samplers.BeamSampler(2, return_all_beams=True))
+    assert reader.generate(PROMPT, max_length=length) == [PROMPT, PROMPT]
 
 
 def test_a_model_without_window_generates_too() -> None:

@@ -1,6 +1,6 @@
 """Reads the stored oracles: what the reference implementations said.
 
-`make_tiny_oracle.py` and `make_smollm2_oracle.py` made the files and tell how.
+The scripts `make_*_oracle.py` beside it made the files and tell how.
 """
 
 import json
@@ -108,6 +108,16 @@ def smollm2_greedy(window: int) -> list[int]:
 def smollm2_about() -> dict[str, Any]:
     """Versions, command, date, config, decoded texts, differences between the peers."""
     return json.loads(str(_smollm2()["about"]))
+
+
+def keras_hub(name: str) -> np.ndarray:
+    """What keras-hub made of a task; `make_keras_hub_oracle.py` names them."""
+    return _keras_hub()[name]
+
+
+@cache
+def _keras_hub() -> dict[str, np.ndarray]:
+    return _read("keras_hub.npz")
 
 
 @cache

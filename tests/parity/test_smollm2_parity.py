@@ -101,9 +101,10 @@ class EveryPosition:
 
     def call_with_cache(
         self, token_ids: Any, *cache_and_counts: Any
-    ) -> tuple[jax.Array, KVCache]:
+    ) -> tuple[jax.Array, jax.Array, KVCache]:
         hidden, cache = self.backbone.call_with_cache(token_ids, *cache_and_counts)
-        return self.backbone.token_embedding(hidden, reverse=True)[0], cache
+        logits = self.backbone.token_embedding(hidden, reverse=True)
+        return logits[0], hidden, cache
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +121,7 @@ def read_through_cache(
     for start in range(0, len(token_ids), CHUNK):
         chunk = token_ids[start : start + CHUNK]
         padded = np.pad(chunk, (0, CHUNK - len(chunk)))[None]
-        answer, cache = programs.forward(
+        answer, _, cache = programs.forward(
             programs.weights(), cache, padded, start, len(chunk), window
         )
         logits.append(np.asarray(answer)[: len(chunk)])

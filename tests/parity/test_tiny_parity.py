@@ -112,7 +112,7 @@ def read_in_chunks(
         piece = token_ids[start : start + size]
         padding = 0 if size == 1 else CHUNK - size
         tokens = np.pad(piece, (0, padding))[None].astype(np.int32)
-        logits, cache = programs.forward(
+        logits, _, cache = programs.forward(
             programs.weights(), cache, tokens, start, size, window
         )
         start += size

@@ -20,6 +20,7 @@ from playground.samplers import (
     serialize,
 )
 
+NAMES = "beam, contrastive, greedy, random, top_k, top_p"
 EXAMPLES = [
     Sampler(0.5),
     GreedySampler(),
@@ -142,10 +143,10 @@ def test_get_takes_every_form_that_keras_hub_takes() -> None:
 @pytest.mark.parametrize(
     ("identifier", "message"),
     [
-        ("topk", "Unknown sampler 'topk'. Use one of: greedy, random, top_k, top_p."),
-        ("", "Unknown sampler ''. Use one of: greedy, random, top_k, top_p."),
-        (None, "got None. Names: greedy, random, top_k, top_p."),
-        (int, "got <class 'int'>. Names: greedy, random, top_k, top_p."),
+        ("topk", f"Unknown sampler 'topk'. Use one of: {NAMES}."),
+        ("", f"Unknown sampler ''. Use one of: {NAMES}."),
+        (None, f"got None. Names: {NAMES}."),
+        (int, f"got <class 'int'>. Names: {NAMES}."),
         ({"class_name": "Adam", "config": {}}, "Unknown sampler 'Adam'. Use one of:"),
         (
             {},

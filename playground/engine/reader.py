@@ -1,0 +1,95 @@
+"""One text on its way through the model: its cache, its position, its clock.
+
+All ways of choosing tokens share this: reading the prompt, reading the next token of
+every row, and the words at the end.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import jax
+import numpy as np
+
+from playground.engine.clock import Clock
+from playground.engine.events import (
+    Compiling,
+    Event,
+    Finished,
+    FinishReason,
+    PrefillProgress,
+)
+from playground.engine.kv_cache import KVCache
+from playground.engine.programs import Programs, plan_chunks
+from playground.engine.request import Request
+
+Cancelled = Callable[[], bool]
+"""Asked before every chunk and token."""
+
+
+class Reader:
+    """Reads the tokens of one run into a cache of its own."""
+
+    def __init__(self, programs: Programs, request: Request) -> None:
+        self.programs = programs
+        self.request = request
+        self.clock = Clock(programs)
+        self.weights = programs.weights()
+        self.window = programs.window(request.sliding_window)
+        self.cache: KVCache | None = None
+        self.hidden: list[jax.Array] = []
+        """The prompt's hidden states [T, hidden_dim], chunk by chunk, if kept."""
+
+    def prefill(self, cancelled: Cancelled, keep_hidden: bool = False) -> Any:
+        """Read the prompt; returns the logits [1, V] after it, or None if cancelled."""
+        prompt, logits = self.request.token_ids, None
+        for chunk in plan_chunks(len(prompt), self.programs.chunks):
+            if cancelled():
+                return None
+            yield from self.make_room(chunk.start, chunk.size)
+            tokens = np.zeros(chunk.size, np.int32)
+            tokens[: chunk.count] = prompt[chunk.start : chunk.start + chunk.count]
+            logits, hidden = self.read(tokens, chunk.start, chunk.count)
+            if keep_hidden:
+                self.hidden.append(hidden[0, : chunk.count])
+            logits.block_until_ready()  # or progress and Stop would run ahead
+            self.clock.lap("prefill")
+            yield PrefillProgress(done=chunk.start + chunk.count, total=len(prompt))
+        return logits
+
+    def make_room(self, start: int, size: int) -> Iterator[Event]:
+        """Make the ring large enough, and say so if that shape must be compiled."""
+        slots = self.programs.slots_for(start + size, self.window)
+        if self.cache is None:
+            self.cache = self.programs.empty_cache(slots)
+        slots = max(slots, self.cache.num_slots)
+        if self.programs.is_new(size, slots, self.cache.rows):
+            kind = "reading" if size > 1 else "generating"
+            yield Compiling(program=f"{kind}, texts up to {slots} tokens")
+        if slots > self.cache.num_slots:
+            self.cache = self.programs.grow(self.cache, slots)
+
+    def read(
+        self, tokens: Any, start: int, count: int = 1
+    ) -> tuple[jax.Array, jax.Array]:
+        """Logits [B, V] and hidden states [B, T, hidden_dim] of tokens [B * T]."""
+        assert self.cache is not None, "make_room comes first"
+        logits, hidden, self.cache = self.programs.forward(
+            self.weights, self.cache, tokens, start, count, self.window
+        )
+        return logits, hidden
+
+    def finished(self, reason: FinishReason, stopped_by: int | None = None) -> Finished:
+        return Finished(
+            reason=reason,
+            stopped_by=stopped_by,
+            timings=self.clock.timings(),
+            compilations=self.clock.compilations(),
+        )
+
+
+def require_usable(usable: bool) -> None:
+    """Raises FloatingPointError unless the model gave probabilities."""
+    if not usable:
+        raise FloatingPointError(
+            "The model gave no usable probabilities (NaN or all -inf)."
+        )

@@ -1,0 +1,241 @@
+"""A model that writes text: which sampler it uses, and what it writes."""
+
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import keras
+import numpy as np
+
+from playground import samplers
+from playground.engine import Beam, Event, Programs, Request, decode
+from playground.models.mistral_backbone import MistralBackbone
+from playground.models.mistral_causal_lm_preprocessor import is_text
+from playground.models.prompting import (
+    Answer,
+    StopTokenIds,
+    answer_of,
+    draw_seed,
+    make_request,
+    text_of,
+    with_text,
+)
+from playground.models.task import Task
+from playground.samplers import BeamSampler
+
+
+class CausalLM(Task):
+    """What a `MistralCausalLM` does with the tokens that its sampler chooses."""
+
+    sampler: samplers.Sampler
+    _num_draws = 0
+
+    @property
+    @abstractmethod
+    def backbone(self) -> MistralBackbone:
+        """The transformer under the vocabulary head."""
+
+    @property
+    @abstractmethod
+    def programs(self) -> Programs:
+        """The compiled programs; shared by everything that runs this model."""
+
+    def compile(
+        self,
+        optimizer: Any = "auto",
+        loss: Any = "auto",
+        *,
+        weighted_metrics: Any = "auto",
+        sampler: Any = "top_k",
+        **kwargs: Any,
+    ) -> None:
+        """Choose the sampler, and what `fit` does; "auto" as in keras-hub.
+
+        `sampler` is a name, a `Sampler` or its config. A new one compiles nothing. The
+        rest is Keras's; "auto" is Adam at 2e-5, cross entropy and accuracy.
+        """
+        if optimizer == "auto":
+            optimizer = keras.optimizers.Adam(2e-5)
+        if loss == "auto":
+            loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        if weighted_metrics == "auto":
+            weighted_metrics = [keras.metrics.SparseCategoricalAccuracy()]
+        super().compile(
+            optimizer=optimizer, loss=loss, weighted_metrics=weighted_metrics, **kwargs
+        )
+        self.sampler = samplers.get(sampler)
+        self._num_draws = 0
+
+    def _compile_by_default(self) -> None:
+        self.compile(sampler=self.sampler)
+
+    def generate(
+        self,
+        inputs: Any,
+        max_length: int | None = None,
+        stop_token_ids: StopTokenIds = "auto",
+        strip_prompt: bool = False,
+    ) -> Any:
+        """The prompt and what the model writes after it.
+
+        Args:
+            inputs: with a preprocessor a string, a list of strings, or a dataset: an
+                iterable of such lists, whose answers are joined. Without one
+                `{"token_ids": [B, T], "padding_mask": [B, T]}`, padded to the length
+                that is wanted, or a dataset of such.
+            max_length: tokens of prompt and answer together; None: the preprocessor's
+                `sequence_length`. Without a preprocessor T holds.
+            stop_token_ids: "auto" for the tokenizer's end of text or turn, None to run
+                to the full length, or ids.
+            strip_prompt: whether to return only the new text.
+
+        Returns: a string for a string, else a list of strings; without a preprocessor
+            the inputs' dict with the new tokens in it. Where the sampler returns all
+            beams, each answer is a list of strings, best first; without a preprocessor
+            the arrays are [B, num_beams, T], beside "log_probs" [B, num_beams] (nats).
+
+        Raises:
+            ValueError: if an input is not text, is too long, or an id does not exist.
+        """
+        if self.preprocessor is None:
+            batches = [inputs] if isinstance(inputs, Mapping) else list(inputs)
+            filled = [self._fill(batch, stop_token_ids) for batch in batches]
+            return {
+                name: np.concatenate([batch[name] for batch in filled])
+                for name in filled[0]
+            }
+        write = partial(
+            self._write,
+            max_length=max_length,
+            stop_token_ids=stop_token_ids,
+            strip_prompt=strip_prompt,
+        )
+        if isinstance(inputs, str):
+            return write(inputs)
+        batches = [inputs] if is_text(inputs) else inputs
+        return [write(str(prompt)) for batch in batches for prompt in batch]
+
+    def _write(
+        self,
+        prompt: str,
+        max_length: int | None,
+        stop_token_ids: StopTokenIds,
+        strip_prompt: bool,
+    ) -> str | list[str]:
+        answer = answer_of(self.stream(prompt, max_length, stop_token_ids))
+        before = "" if strip_prompt else prompt
+        if not self._returns_all_beams:
+            return before + answer.text
+        preprocessor = self.text_preprocessor
+        context = preprocessor.prompt_ids(prompt)
+        texts = (
+            text_of(beam.token_ids, preprocessor.tokenizer, context)
+            for beam in self._all_beams(answer)
+        )
+        return [before + text for text in texts]
+
+    @property
+    def _returns_all_beams(self) -> bool:
+        sampler = self.sampler
+        return isinstance(sampler, BeamSampler) and sampler.return_all_beams
+
+    def _fill(
+        self, batch: Mapping[str, Any], stop_token_ids: StopTokenIds
+    ) -> dict[str, Any]:
+        """Write the answers into the padding behind the prompts."""
+        ids = np.atleast_2d(np.array(batch["token_ids"], np.int32))
+        mask = np.atleast_2d(np.array(batch["padding_mask"], np.int32))
+        rows = [
+            self._fill_row(*row, stop_token_ids) for row in zip(ids, mask, strict=True)
+        ]
+        return {name: np.stack([row[name] for row in rows]) for name in rows[0]}
+
+    def _fill_row(
+        self, ids: Any, mask: Any, stop_token_ids: StopTokenIds
+    ) -> dict[str, Any]:
+        """One row [T] of the batch, or of all its beams [num_beams, T]."""
+        prompt = ids[mask.astype(bool)].tolist()
+        request = self._request(
+            prompt, max_length=len(ids), stop_token_ids=stop_token_ids
+        )
+        answer = answer_of(decode(self.programs, request))
+        if not self._returns_all_beams:
+            return _padded([*prompt, *answer.token_ids], len(ids))
+        beams = self._all_beams(answer)
+        texts = [_padded([*prompt, *beam.token_ids], len(ids)) for beam in beams]
+        log_probs = np.array([beam.log_probability for beam in beams], np.float32)
+        stacked = {name: np.stack([text[name] for text in texts]) for name in texts[0]}
+        return {**stacked, "log_probs": log_probs}
+
+    def _all_beams(self, answer: Answer) -> tuple[Beam, ...]:
+        """The beams that were kept; without a step, as many empty ones."""
+        assert isinstance(self.sampler, BeamSampler)
+        return answer.beams or (Beam(),) * self.sampler.num_beams
+
+    def stream(
+        self,
+        prompt: str,
+        max_length: int | None = None,
+        stop_token_ids: StopTokenIds = "auto",
+        *,
+        max_new_tokens: int | None = None,
+        sliding_window: int | None = None,
+        seed: int | None = None,
+    ) -> Iterator[Event]:
+        """`generate`, event by event; closing the iterator ends the run.
+
+        `max_new_tokens` counts only the answer. `sliding_window` may narrow the model's
+        own. `seed` None takes the sampler's, or draws one.
+        """
+        preprocessor = self.text_preprocessor
+        if max_length is None and max_new_tokens is None:
+            max_length = preprocessor.sequence_length
+        request = self._request(
+            preprocessor.prompt_ids(prompt),
+            max_length=max_length,
+            max_new_tokens=max_new_tokens,
+            stop_token_ids=stop_token_ids,
+            sliding_window=sliding_window,
+            seed=seed,
+        )
+        events = decode(self.programs, request)
+        return with_text(events, preprocessor.tokenizer, request.token_ids)
+
+    def _request(
+        self,
+        token_ids: Sequence[int],
+        *,
+        max_length: int | None,
+        stop_token_ids: StopTokenIds,
+        max_new_tokens: int | None = None,
+        sliding_window: int | None = None,
+        seed: int | None = None,
+    ) -> Request:
+        return make_request(
+            self.backbone,
+            self.preprocessor.tokenizer if self.preprocessor else None,
+            token_ids,
+            sampler=self.sampler,
+            seed=self._next_seed() if seed is None else seed,
+            max_length=max_length,
+            max_new_tokens=max_new_tokens,
+            stop_token_ids=stop_token_ids,
+            sliding_window=sliding_window,
+        )
+
+    def _next_seed(self) -> int:
+        """The sampler's seed, one further for each answer, as in keras-hub."""
+        if self.sampler.seed is None:
+            return draw_seed()
+        self._num_draws += 1
+        return (self.sampler.seed + self._num_draws - 1) % 2**32
+
+
+def _padded(token_ids: Sequence[int], length: int) -> dict[str, Any]:
+    """Ids [T] with padding behind them, and the mask that says so."""
+    unused = (0, length - len(token_ids))
+    return {
+        "token_ids": np.pad(np.array(token_ids, np.int32), unused),
+        "padding_mask": np.pad(np.ones(len(token_ids), np.int32), unused),
+    }
