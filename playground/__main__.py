@@ -1,26 +1,22 @@
-"""The command line: `python -m playground generate "PROMPT"`."""
+"""The command line: `python -m playground COMMAND`."""
 
 import argparse
-import json
 import os
 import sys
-import time
 from collections.abc import Sequence
-from dataclasses import asdict
-from typing import Any
 
-from playground.controls import BY_NAME, SAMPLERS, parse_token_ids
-from playground.presets import DEFAULT_PRESET
-from playground.settings import GenerationSettings
-
-SCHEMA = "mistral-playground/run/1"
+from playground.commands import convert, generate, models
+from playground.presets import LoadError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; the exit status: 0, 1 for a failed run, 2 for bad input."""
+    """Run a command; the exit status: 0, 1 for a failed run, 2 for bad input."""
     options = _parser().parse_args(arguments)
     try:
-        return _generate(options)
+        return int(options.run(options))
+    except LoadError as fault:
+        print(f"error: {fault}", file=sys.stderr)
+        return 1
     except ValueError as fault:
         print(f"error: {fault}", file=sys.stderr)
         return 2
@@ -35,143 +31,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m playground")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    generate = commands.add_parser(
-        "generate", help="write text after a prompt, to standard output as it comes"
-    )
-    add = generate.add_argument
-    add("prompt", metavar="PROMPT")
-    add(
-        "--preset",
-        default=DEFAULT_PRESET,
-        metavar="NAME_OR_PATH",
-        help="a preset's name, or a .gguf file (default: %(default)s)",
-    )
-    add("--chat", action="store_true", help=BY_NAME["chat"].help)
-    add("--sampler", choices=SAMPLERS, default=BY_NAME["sampler"].default)
-    for name, kind, letter in (
-        ("temperature", float, "T"),
-        ("top_k", int, "K"),
-        ("top_p", float, "P"),
-        ("seed", int, "N"),
-        ("sliding_window", int, "W"),
-    ):
-        control = BY_NAME[name]
-        flag = f"--{name.replace('_', '-')}"
-        add(flag, type=kind, default=control.default, metavar=letter, help=control.help)
-    length = generate.add_mutually_exclusive_group()
-    for name in ("max_length", "max_new_tokens"):
-        flag = f"--{name.replace('_', '-')}"
-        length.add_argument(flag, type=int, metavar="N", help=BY_NAME[name].help)
-    add("--stop-token-ids", default="auto", help=BY_NAME["stop_token_ids"].help)
-    add("--strip-prompt", action="store_true", help=BY_NAME["strip_prompt"].help)
-    add("--json", action="store_true", help="print one JSON object at the end instead")
+    for command in (generate, models, convert):
+        command.add_parser(commands)
     return parser
-
-
-def _settings(options: argparse.Namespace) -> GenerationSettings:
-    max_new_tokens = options.max_new_tokens
-    if max_new_tokens is None and options.max_length is None:
-        max_new_tokens = BY_NAME["max_new_tokens"].default
-    return GenerationSettings(
-        sampler=options.sampler,
-        temperature=options.temperature,
-        top_k=options.top_k,
-        top_p=options.top_p,
-        seed=options.seed,
-        max_new_tokens=max_new_tokens,
-        max_length=options.max_length,
-        stop_token_ids=parse_token_ids(options.stop_token_ids),
-        sliding_window=options.sliding_window,
-        chat=options.chat,
-        strip_prompt=options.strip_prompt,
-    )
-
-
-def _generate(options: argparse.Namespace) -> int:
-    settings = _settings(options)
-    # Keras and JAX take seconds to import, so bad input is answered before.
-    from playground.engine import Finished
-    from playground.session import Session, start_engine
-
-    window = {"sliding_window": options.sliding_window}
-    overrides = {name: value for name, value in window.items() if value is not None}
-    started = time.perf_counter()
-    engine = start_engine(options.preset, warm_length=0, **overrides)
-    session, finished = Session(engine), Finished(reason="error")
-    printer = _Printer(session, silent=options.json, strip_prompt=settings.strip_prompt)
-    load_seconds = 0.0
-    for event in session.generate(options.prompt, settings):
-        if not load_seconds and engine.model is not None:
-            load_seconds = time.perf_counter() - started
-        printer.show(event)
-        if isinstance(event, Finished):
-            finished = event
-    if options.json:
-        print(json.dumps(_report(options.preset, session, finished, load_seconds)))
-    if finished.reason == "error":
-        print(f"error: {finished.message}", file=sys.stderr)
-        return 1
-    return 0
-
-
-class _Printer:
-    """Text to standard output as it comes; what takes long to standard error."""
-
-    def __init__(self, session: Any, silent: bool, strip_prompt: bool) -> None:
-        self._session = session
-        self._silent = silent
-        self._pending_prompt = not strip_prompt
-        self._status_width = 0
-
-    def show(self, event: Any) -> None:
-        from playground.engine import Compiling, Finished, Loading, Step
-
-        match event:
-            case Loading():
-                percent = "" if event.fraction is None else f" {event.fraction:.0%}"
-                self._status(f"{event.message}{percent}")
-            case Compiling():
-                self._status(f"Compiling, first time only ({event.program})")
-            case Step() | Finished():
-                self._status("")
-                self._text(event.text)
-                if isinstance(event, Finished) and not self._silent:
-                    print(flush=True)
-
-    def _text(self, text: str) -> None:
-        if self._silent:
-            return
-        if self._pending_prompt:
-            text, self._pending_prompt = self._session.prompt_text + text, False
-        print(text, end="", flush=True)
-
-    def _status(self, line: str) -> None:
-        """Overwrite the status line, on a terminal only."""
-        if sys.stderr.isatty() and (line or self._status_width):
-            padded = line.ljust(self._status_width)
-            print(f"\r{padded}\r{line}", end="", file=sys.stderr, flush=True)
-            self._status_width = len(line)
-
-
-def _report(
-    preset: str, session: Any, finished: Any, load_seconds: float
-) -> dict[str, Any]:
-    """The run as one JSON object."""
-    transcript = session.transcript
-    settings = {**transcript.settings.to_json(), "seed": transcript.seed}
-    shown = "" if transcript.settings.strip_prompt else transcript.prompt_text
-    return {
-        "schema": SCHEMA,
-        "preset": preset,
-        "settings": settings,
-        "prompt_token_ids": list(transcript.prompt_token_ids),
-        "token_ids": transcript.token_ids,
-        "text": shown + transcript.text,
-        "finish_reason": finished.reason,
-        "stopped_by": finished.stopped_by,
-        "timings": {"load": load_seconds, **asdict(finished.timings)},
-        "compilations": finished.compilations,
-    }
 
 
 if __name__ == "__main__":

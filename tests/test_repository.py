@@ -98,12 +98,13 @@ def test_every_make_command_in_the_readme_exists():
     assert {first or second for first, second in named} <= set(targets)
 
 
-def test_every_option_in_the_readme_exists():
-    help_text = output_of("-m", "playground", "generate", "--help")
-    lines = re.findall(r"-m playground generate(.*)", README)
-    options = set(re.findall(r"--[a-z-]+", " ".join(lines)))
-    assert options
-    assert {option for option in options if option not in help_text} == set()
+def test_every_command_and_option_in_the_readme_exists():
+    lines = re.findall(r"-m playground ([a-z]+)(.*)", README)
+    assert {command for command, _ in lines} == {"generate", "models", "convert"}
+    for command, rest in lines:
+        help_text = output_of("-m", "playground", command, "--help")
+        options = set(re.findall(r"--[a-z-]+", rest))
+        assert {option for option in options if option not in help_text} == set()
 
 
 def test_the_readme_lists_every_part_of_the_library_and_nothing_else():

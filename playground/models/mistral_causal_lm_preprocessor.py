@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from playground.models.loading import Report, say_nothing
+from playground.presets import PresetsProperty, describe
 from playground.tokenizers import Tokenizer, render_chat
 
 Padded = dict[str, NDArray[np.int32]]
@@ -44,6 +46,20 @@ class MistralCausalLMPreprocessor:
             add_start_token = tokenizer.add_start_token
         self.add_start_token = add_start_token
         self.add_end_token = add_end_token
+
+    presets = PresetsProperty()
+
+    @classmethod
+    def from_preset(
+        cls, preset: str, *, report: Report = say_nothing, **kwargs: Any
+    ) -> "MistralCausalLMPreprocessor":
+        """The preprocessor of a preset; no weights are read or downloaded.
+
+        `preset` as in `MistralBackbone.from_preset`; `kwargs` override the preset's
+        arguments, such as `sequence_length`. Raises LoadError.
+        """
+        found = describe(preset, report)
+        return cls(found.tokenizer, **{**found.preprocessor, **kwargs})
 
     def __call__(
         self,

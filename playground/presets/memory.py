@@ -13,31 +13,36 @@ _BYTES = {"float64": 8, "float32": 4, "bfloat16": 2, "float16": 2, "int8": 1}
 _WHAT_COULD_BE = ("float32", "bfloat16", "int8")
 
 
-def needed_bytes(config: Mapping[str, Any], dtype: str = "float32") -> int:
+def needed_bytes(
+    config: Mapping[str, Any], dtype: str = "float32", share: float = 1.0
+) -> int:
     """Memory for the weights, and for the largest of them as it is read, in float32.
 
     Args:
         config: Arguments of `MistralBackbone`, as a checkpoint has them.
         dtype: Of the weights: float64, float32, bfloat16, float16 or int8.
+        share: Of the weights, what this process keeps where several share a model.
     """
     config = dict(config)
     # All layers are of one size, so one is enough to find the largest variable.
     shapes = variables({**config, "num_layers": 1}).values()
-    return num_parameters(config) * _BYTES[dtype] + 4 * max(map(math.prod, shapes))
+    kept = round(share * num_parameters(config) * _BYTES[dtype])
+    return kept + 4 * max(map(math.prod, shapes))
 
 
 def require_memory(
-    name: str, config: Mapping[str, Any], dtype: str = "float32"
+    name: str, config: Mapping[str, Any], dtype: str = "float32", share: float = 1.0
 ) -> None:
-    """Compares what a model needs with what is free.
+    """Compares what a model, or this process's share of it, needs with what is free.
 
     Raises:
         LoadError: It does not fit; says what would.
     """
-    needed, free = needed_bytes(config, dtype), psutil.virtual_memory().available
+    needed = needed_bytes(config, dtype, share)
+    free = psutil.virtual_memory().available
     if needed <= free:
         return
-    sizes = {dtype: needed_bytes(config, dtype) for dtype in _WHAT_COULD_BE}
+    sizes = {dtype: needed_bytes(config, dtype, share) for dtype in _WHAT_COULD_BE}
     fitting = [f"{d} ({_gb(size)})" for d, size in sizes.items() if size <= free]
     advice = (
         f"What would fit: {', '.join(fitting)}; choose it as `dtype`."

@@ -17,24 +17,31 @@ def read_weight_map(folder: Path, index: str) -> dict[str, Any]:
 
 
 def shard_names(
-    folder: Path, index: str, files: Iterable[object], ending: str
+    folder: Path,
+    index: str,
+    files: Iterable[object],
+    ending: str,
+    *,
+    must_exist: bool = True,
 ) -> list[str]:
     """The files that an index names, each once and in order.
 
     Raises:
-        LoadError: Some are missing or lie outside the folder; all of them at once.
+        LoadError: Some lie outside the folder, or are missing though they must exist;
+            all of them at once.
     """
     names = sorted({str(file) for file in files})
-    faults = [fault for name in names if (fault := _fault(folder, name, ending))]
+    found = [_fault(folder, name, ending, must_exist) for name in names]
+    faults = [fault for fault in found if fault]
     if faults:
         raise LoadError(f"{index} does not fit {str(folder)!r}:{listed(faults)}")
     return names
 
 
-def _fault(folder: Path, file: str, ending: str) -> str | None:
+def _fault(folder: Path, file: str, ending: str, must_exist: bool) -> str | None:
     """Shards lie in the model's own folder, whatever an index would like."""
     if Path(file).name != file or "\\" in file or not file.endswith(ending):
         return f"{shown(file)} is not the name of a shard in this folder"
-    if not (folder / file).is_file():
+    if must_exist and not (folder / file).is_file():
         return f"{file} is missing; download it again"
     return None

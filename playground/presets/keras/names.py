@@ -34,6 +34,8 @@ BACKBONE_KEYS = (
     "head_dim",
     "dropout",
 )
+# The same of MistralCausalLMPreprocessor.
+PREPROCESSOR_KEYS = ("sequence_length", "add_start_token", "add_end_token")
 _OUTSIDE_LAYERS = {
     "token_embedding/embeddings": "layers/reversible_embedding/vars/0",
     "token_embedding/reverse_embeddings": "layers/reversible_embedding/vars/1",

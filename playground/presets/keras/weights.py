@@ -63,11 +63,15 @@ def _files(folder: Path) -> list[Path]:
             f"{str(folder)!r} has no weights: neither {WEIGHTS_FILE} nor {INDEX_FILE}. "
             "Save or download the preset again, with its weights."
         )
+    return [folder / name for name in shards_in_index(folder)]
+
+
+def shards_in_index(folder: Path, *, must_exist: bool = True) -> list[str]:
+    """The names of the files in a preset's index. Raises LoadError."""
     places = read_weight_map(folder, INDEX_FILE).values()
     # A variable's file, or a list of them.
     files = [name for at in places for name in (at if isinstance(at, list) else [at])]
-    names = shard_names(folder, INDEX_FILE, files, ".weights.h5")
-    return [folder / name for name in names]
+    return shard_names(folder, INDEX_FILE, files, ".weights.h5", must_exist=must_exist)
 
 
 def _arrays(file: Path) -> tuple[dict[str, ArrayInfo], list[str]]:

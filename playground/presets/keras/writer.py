@@ -31,6 +31,8 @@ def write_keras_preset(
     tokenizer: Tokenizer,
     *,
     sequence_length: int = 1024,
+    add_start_token: bool | None = None,
+    add_end_token: bool = True,
 ) -> None:
     """Writes a preset into a folder, which is made if need be.
 
@@ -43,14 +45,15 @@ def write_keras_preset(
         config: Arguments of this project's `MistralBackbone`.
         values: (Path, array) of each variable, in any order: float32 or bfloat16.
         tokenizer: A SentencePiece one.
-        sequence_length: Of keras-hub's preprocessor, in tokens.
+        sequence_length, add_start_token, add_end_token: Arguments of
+            `MistralCausalLMPreprocessor`.
 
     Raises:
         ValueError: A tokenizer that keras-hub's Mistral cannot have, or variables that
             are not those of the configuration. Nothing is left behind then.
         OSError: The folder cannot be written.
     """
-    proto = _proto(tokenizer)
+    proto = require_mistral_tokenizer(tokenizer).proto
     config = dict(config)
     config["head_dim"] = (
         config.get("head_dim") or config["hidden_dim"] // config["num_query_heads"]
@@ -65,11 +68,19 @@ def write_keras_preset(
         part.unlink(missing_ok=True)
     (folder / names.INDEX_FILE).unlink(missing_ok=True)
     (folder / names.VOCABULARY_FILE).write_bytes(proto)
-    for file, content in _files(config, tokenizer, sequence_length, dtype).items():
+    if add_start_token is None:
+        add_start_token = tokenizer.add_start_token
+    preprocessing = {
+        "sequence_length": sequence_length,
+        "add_start_token": add_start_token,
+        "add_end_token": add_end_token,
+    }
+    for file, content in _files(config, preprocessing, dtype).items():
         (folder / file).write_text(json.dumps(content, indent=4) + "\n")
 
 
-def _proto(tokenizer: Tokenizer) -> bytes:
+def require_mistral_tokenizer(tokenizer: Tokenizer) -> MistralTokenizer:
+    """The tokenizer, if keras-hub's Mistral can have it. Raises ValueError."""
     if not isinstance(tokenizer, MistralTokenizer):
         raise ValueError(
             f"A keras-hub preset needs a SentencePiece tokenizer, and this model has a "
@@ -82,7 +93,7 @@ def _proto(tokenizer: Tokenizer) -> bytes:
             "keras-hub's Mistral tokenizer starts and ends a text with '<s>' and "
             "'</s>', and this one has other tokens."
         )
-    return tokenizer.proto
+    return tokenizer
 
 
 def _write_weights(file: Path, config: dict[str, Any], values: Variables) -> str:
@@ -121,7 +132,7 @@ def _write(stored: h5py.File, rule: Rule, values: NDArray[Any]) -> None:
 
 
 def _files(
-    config: dict[str, Any], tokenizer: Tokenizer, sequence_length: int, dtype: str
+    config: dict[str, Any], preprocessing: dict[str, Any], dtype: str
 ) -> dict[str, dict[str, Any]]:
     """The JSON files, as keras-hub writes them."""
     backbone = _object("backbone", "MistralBackbone", dtype, _backbone(config))
@@ -144,9 +155,7 @@ def _files(
         {
             "tokenizer": vocabulary,
             "config_file": names.PREPROCESSOR_FILE,
-            "sequence_length": sequence_length,
-            "add_start_token": tokenizer.add_start_token,
-            "add_end_token": True,
+            **preprocessing,
         },
     )
     task = {"backbone": backbone, "preprocessor": preprocessor}

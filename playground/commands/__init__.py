@@ -1,0 +1,1 @@
+"""What `python -m playground` can do: one file for each command."""
