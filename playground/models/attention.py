@@ -6,6 +6,7 @@ import jax
 import keras
 
 from playground.engine import kv_cache
+from playground.models.projection import Projection
 from playground.models.rotary_embedding import Rotation, rotate
 
 LayerCache = tuple[jax.Array, jax.Array]
@@ -15,8 +16,7 @@ class MistralAttention(keras.layers.Layer):
     """Q query heads over K key/value heads, each of size H.
 
     Kernels lie (out, in): `query` [Q*H, hidden], `key` and `value` [K*H, hidden],
-    `attention_output` [hidden, Q*H]. One token times a matrix is bound by memory, and
-    XLA on CPU reads this order at full speed; with heads as an axis of their own it
+    `attention_output` [hidden, Q*H]. With heads as an axis of their own XLA on CPU
     would copy every kernel at every step.
     """
 
@@ -36,9 +36,8 @@ class MistralAttention(keras.layers.Layer):
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         def dense(name: str, output_dim: int | None) -> Any:
-            return keras.layers.EinsumDense(
-                "bti,oi->bto",
-                output_shape=(None, output_dim),
+            return Projection(
+                output_dim,
                 kernel_initializer=self.kernel_initializer,
                 dtype=self.dtype_policy,
                 name=name,

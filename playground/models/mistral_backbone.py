@@ -4,20 +4,23 @@ from typing import Any
 
 import jax
 import keras
+from jax.sharding import NamedSharding
 
 from playground.engine import kv_cache
 from playground.engine.kv_cache import KVCache
 from playground.models.attention import LayerCache
+from playground.models.finding import check_memory, find_preset
+from playground.models.layout_map import head_sharding, in_even_parts, layout_map
 from playground.models.loading import (
     Report,
     assign_weights,
     placeholder,
     say_nothing,
 )
+from playground.models.quantization import Quantizable, as_policy, without_int8
 from playground.models.token_embedding import TokenEmbedding
 from playground.models.transformer_decoder import MistralTransformerDecoder
-from playground.presets import Checkpoint, resolve
-from playground.presets.memory import require_memory
+from playground.presets import Checkpoint, Description, PresetsProperty
 
 CONFIG = (
     "vocabulary_size",
@@ -38,7 +41,7 @@ CONFIG = (
 
 
 @keras.saving.register_keras_serializable(package="mistral_playground")
-class MistralBackbone(keras.Model):
+class MistralBackbone(Quantizable):
     """The Mistral decoder without its vocabulary head.
 
     It is the one of https://arxiv.org/abs/2310.06825.
@@ -61,7 +64,7 @@ class MistralBackbone(keras.Model):
             cache; None for all.
         dropout: share dropped after attention and feedforward while training.
         dtype: dtype or policy of weights and computation; norms and softmax stay
-            float32.
+            float32. "int8" stores the matrices as int8 and computes in float32.
         head_dim: size of a head; None for `hidden_dim // num_query_heads`.
         tie_word_embeddings: whether the vocabulary head reuses the token embedding.
         context_length: longest text the model was made for, in tokens; None if unknown.
@@ -94,7 +97,8 @@ class MistralBackbone(keras.Model):
     ) -> None:
         config = {name: value for name, value in locals().items() if name in CONFIG}
         _check(config)
-        policy = keras.dtype_policies.get(dtype or keras.config.dtype_policy())
+        stored_as = as_policy(dtype)
+        policy = without_int8(stored_as)
         if kernel_initializer is None:
             kernel_initializer = keras.initializers.RandomNormal(stddev=0.02)
         embedding = TokenEmbedding(
@@ -129,10 +133,13 @@ class MistralBackbone(keras.Model):
             name: keras.Input((None,), dtype="int32", name=name)
             for name in ("token_ids", "padding_mask")
         }
-        x = embedding(inputs["token_ids"])
-        for layer in layers:
-            x = layer(x, padding_mask=inputs["padding_mask"])
-        super().__init__(inputs=inputs, outputs=norm(x), dtype=policy, **kwargs)
+        with in_even_parts({**config, "head_dim": layers[0].head_dim}):
+            x = embedding(inputs["token_ids"])
+            for layer in layers:
+                x = layer(x, padding_mask=inputs["padding_mask"])
+            outputs = norm(x)
+        super().__init__(inputs=inputs, outputs=outputs, **kwargs)
+        self.dtype_policy = policy  # a functional model does not take it
         self._token_embedding = embedding
         self.transformer_layers = layers
         self.layer_norm = norm
@@ -140,6 +147,8 @@ class MistralBackbone(keras.Model):
             setattr(self, name, value)
         self.head_dim = layers[0].head_dim
         self._config_head_dim = head_dim
+        if stored_as.quantization_mode:
+            self.quantize("int8", empty=kernel_initializer is placeholder)
 
     @property
     def token_embedding(self) -> keras.layers.Embedding:
@@ -188,6 +197,36 @@ class MistralBackbone(keras.Model):
         with keras.StatelessScope(state_mapping=mapping):
             return layer.step(*inputs)
 
+    @property
+    def head_sharding(self) -> NamedSharding | None:
+        """How the cache's head axis is cut over devices; None on one device."""
+        key = self.transformer_layers[0].self_attention.key_dense
+        return head_sharding(key.variables[0].value, self.num_key_value_heads)
+
+    @staticmethod
+    def get_layout_map(
+        device_mesh: keras.distribution.DeviceMesh,
+        model_parallel_dim_name: str = "model",
+        data_parallel_dim_name: str = "batch",
+    ) -> keras.distribution.LayoutMap:
+        """Where each weight is cut, for `keras.distribution.ModelParallel`.
+
+        Heads, the feedforward's inside and the vocabulary are cut over the mesh's axis
+        `model_parallel_dim_name`, the hidden dimension over `data_parallel_dim_name`.
+        A size that its axis does not divide stays whole, with a warning.
+
+            mesh = keras.distribution.DeviceMesh((1, 8), ("batch", "model"))
+            layout_map = MistralBackbone.get_layout_map(mesh)
+            distribution = keras.distribution.ModelParallel(
+                layout_map=layout_map, batch_dim_name="batch"
+            )
+            with distribution.scope():
+                model = MistralCausalLM.from_preset("mistral_7b_en")
+
+        Raises ValueError if the mesh is none or lacks one of the axes.
+        """
+        return layout_map(device_mesh, model_parallel_dim_name, data_parallel_dim_name)
+
     def enable_lora(self, rank: int) -> None:
         """Freeze the model and add trainable low-rank kernels to query and value.
 
@@ -201,6 +240,8 @@ class MistralBackbone(keras.Model):
         for decoder in self.transformer_layers:
             decoder.enable_lora(rank)
 
+    presets = PresetsProperty()
+
     @classmethod
     def from_preset(
         cls,
@@ -212,18 +253,19 @@ class MistralBackbone(keras.Model):
     ) -> "MistralBackbone":
         """A backbone from a preset.
 
-        `preset` is a name, `hf://organisation/name`, the path of a folder (a Keras
-        preset or Hugging Face's layout) or of a .gguf file. `kwargs` override the
-        preset's arguments, such as `dtype` or `sliding_window`. Without `load_weights`
-        the weights are random. Raises LoadError.
+        `preset` is a name out of `presets`, `hf://organisation/name`,
+        `kaggle://owner/model/keras/variation`, the path of a folder (a Keras preset or
+        Hugging Face's layout) or of a .gguf file. `kwargs` override the preset's
+        arguments, such as `dtype` or `sliding_window`. Without `load_weights` the
+        weights are random, and none are downloaded. Raises LoadError.
         """
-        checkpoint = resolve(preset, report)
-        return cls.from_checkpoint(checkpoint, load_weights, report, **kwargs)
+        found = find_preset(preset, load_weights, report, kwargs.get("dtype"))
+        return cls.from_checkpoint(found, load_weights, report, **kwargs)
 
     @classmethod
     def from_checkpoint(
         cls,
-        checkpoint: Checkpoint,
+        checkpoint: Description,
         load_weights: bool = True,
         report: Report = say_nothing,
         **kwargs: Any,
@@ -233,12 +275,10 @@ class MistralBackbone(keras.Model):
         Raises LoadError, before anything is made, if memory is too small for it.
         """
         config = {**checkpoint.config, **kwargs}
-        policy = keras.dtype_policies.get(
-            config.get("dtype") or keras.config.dtype_policy()
-        )
-        require_memory(checkpoint.name, checkpoint.config, policy.variable_dtype)
+        check_memory(checkpoint.name, checkpoint.config, config.get("dtype"))
         if not load_weights:
             return cls(**config)
+        assert isinstance(checkpoint, Checkpoint)
         backbone = cls(**config, kernel_initializer=placeholder)
         assign_weights(backbone, checkpoint, report)
         return backbone
@@ -247,7 +287,7 @@ class MistralBackbone(keras.Model):
         return {
             **{name: getattr(self, name) for name in CONFIG},
             "head_dim": self._config_head_dim,
-            "dtype": keras.dtype_policies.serialize(self.dtype_policy),
+            "dtype": keras.dtype_policies.serialize(self.token_embedding.dtype_policy),
             "name": self.name,
             "trainable": self.trainable,
         }

@@ -8,6 +8,7 @@ import keras
 
 from playground.engine import kv_cache
 from playground.models.attention import LayerCache, MistralAttention
+from playground.models.projection import Projection
 from playground.models.rotary_embedding import Rotation, rotation
 
 
@@ -53,9 +54,8 @@ class MistralTransformerDecoder(keras.layers.Layer):
         self.self_attention_layernorm = self._norm("self_attention_layernorm")
         self.feedforward_layernorm = self._norm("feedforward_layernorm")
         gate, intermediate, output = (
-            keras.layers.EinsumDense(
-                "bti,oi->bto",
-                output_shape=(None, size),
+            Projection(
+                size,
                 kernel_initializer=self.kernel_initializer,
                 dtype=self.dtype_policy,
                 name=f"feedforward_{name}_dense",
