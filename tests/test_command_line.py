@@ -53,7 +53,7 @@ def test_json_holds_the_whole_run(report: dict[str, Any]) -> None:
     assert report["text"].startswith("Gravity is a fundamental")
     assert len(report["token_ids"]) == 12
     assert report["finish_reason"] == "length"
-    assert report["stopped_by"] is None
+    assert report["stopped_by"] == []
     assert report["settings"]["sampler"] == "greedy"
     assert isinstance(report["settings"]["seed"], int)
     timings = report["timings"]

@@ -70,7 +70,7 @@ def test_the_answer_ends_at_the_end_token_and_it_is_not_shown(
 ) -> None:
     ask = GenerationSettings(sampler="greedy", max_new_tokens=64)
     end = run(session, "Say just: Hello!", ask)
-    assert (end.reason, end.stopped_by) == ("stop", 2)
+    assert (end.reason, end.stopped_by) == ("stop", (2,))
     assert "<|im_end|>" not in session.text
     assert session.transcript is not None
     assert session.transcript.token_ids[-1] == 2

@@ -142,7 +142,7 @@ def _report(
         "token_ids": transcript.token_ids,
         "text": shown + transcript.text,
         "finish_reason": finished.reason,
-        "stopped_by": finished.stopped_by,
+        "stopped_by": list(finished.stopped_by),
         "timings": {"load": load_seconds, **asdict(finished.timings)},
         "compilations": finished.compilations,
     }

@@ -33,12 +33,12 @@ def beam_search(
     request, last = reader.request, reader.request.max_new_tokens - 1
     search = _Search(reader, sampler)
     for index in range(last + 1):
-        kept, pruned = search.extend(logits, request.stop_token_ids)
+        kept, pruned = search.extend(logits)
         speed = reader.clock.token()
         yield Beams(index=index, beams=kept, pruned=pruned, tokens_per_second=speed)
         deciding = kept if sampler.return_all_beams else kept[:1]
         if all(beam.is_finished for beam in deciding):
-            yield reader.finished("stop", stopped_by=kept[0].token_ids[-1])
+            yield reader.finished("stop", request.stop_at_end(kept[0].token_ids))
             return
         if cancelled():
             yield reader.finished("cancelled")
@@ -64,9 +64,7 @@ class _Search:
         assert reader.cache is not None, "the prompt was read"
         reader.cache = search_programs.repeat_rows(reader.cache, rows=self.rows)
 
-    def extend(
-        self, logits: jax.Array, stop_token_ids: frozenset[int]
-    ) -> tuple[tuple[Beam, ...], tuple[Beam, ...]]:
+    def extend(self, logits: jax.Array) -> tuple[tuple[Beam, ...], tuple[Beam, ...]]:
         """The beams that are kept and the best that are not, each best first."""
         scores = np.full(self.rows, -np.inf, np.float32)
         scores[: len(self.live)] = [beam.log_probability for beam in self.live]
@@ -74,7 +72,7 @@ class _Search:
         totals, rows, tokens = (each.tolist() for each in jax.device_get(extended))
         require_usable(totals[0] > -np.inf)
         found = [
-            (self.live[row].followed_by(token, total, token in stop_token_ids), row)
+            (self._followed(self.live[row], token, total), row)
             for total, row, token in zip(totals, rows, tokens, strict=True)
             if total > -np.inf
         ]
@@ -85,6 +83,10 @@ class _Search:
         self.live = [beam for beam, _ in kept if not beam.is_finished]
         self.parents = [row for beam, row in kept if not beam.is_finished]
         return tuple(b for b, _ in kept), tuple(b for b, _ in pruned[: self.num_beams])
+
+    def _followed(self, beam: Beam, token_id: int, total: float) -> Beam:
+        token_ids = (*beam.token_ids, token_id)
+        return Beam(token_ids, total, bool(self.reader.request.stop_at_end(token_ids)))
 
     def read(self, position: int) -> jax.Array:
         """Logits [B, V] after each live beam's last token, which is at `position`."""

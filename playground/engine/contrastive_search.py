@@ -28,7 +28,7 @@ def contrastive_search(
     All candidates of a step are read at once, each in a row of the cache; the row of
     the one that is taken then stands for all.
     """
-    request, best = reader.request, 0
+    request, best, made = reader.request, 0, list[int]()
     rows = min(search_programs.rows_for(sampler.k), logits.shape[-1])
     history = _history(reader)
     assert reader.cache is not None, "the prompt was read"
@@ -52,8 +52,9 @@ def contrastive_search(
         yield Step(
             token_id=chosen, index=index, tokens_per_second=speed, candidates=candidates
         )
-        if chosen in request.stop_token_ids:
-            yield reader.finished("stop", stopped_by=chosen)
+        made.append(chosen)
+        if stop := request.stop_at_end(made):
+            yield reader.finished("stop", stop)
             return
         if cancelled():
             yield reader.finished("cancelled")

@@ -63,7 +63,7 @@ def _sample(
 
     last = request.max_new_tokens - 1
     position = len(request.token_ids)
-    token = choose(logits, 0)
+    token, made = choose(logits, 0), list[int]()
     for index in range(last + 1):
         following = token
         if index < last:
@@ -74,8 +74,9 @@ def _sample(
         require_usable(token_id >= 0)
         speed = reader.clock.token()
         yield Step(token_id=token_id, index=index, tokens_per_second=speed)
-        if token_id in request.stop_token_ids:
-            yield reader.finished("stop", stopped_by=token_id)
+        made.append(token_id)
+        if stop := request.stop_at_end(made):
+            yield reader.finished("stop", stop)
             return
         if cancelled():
             yield reader.finished("cancelled")

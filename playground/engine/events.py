@@ -79,12 +79,6 @@ class Beam:
     log_probability: float = 0.0
     is_finished: bool = False
 
-    def followed_by(
-        self, token_id: int, log_probability: float, is_finished: bool
-    ) -> "Beam":
-        """This text and one token more."""
-        return Beam((*self.token_ids, token_id), log_probability, is_finished)
-
 
 @dataclass(frozen=True, kw_only=True)
 class Beams:
@@ -120,13 +114,13 @@ class Timings:
 class Finished:
     """The end of a run.
 
-    `stopped_by` is the stop token's id when `reason` is "stop". `message` explains an
-    "error" in words fit to show. `text` is the rest that was held back. `compilations`
-    counts the XLA programs this run had to build.
+    `stopped_by` is the stop, one token or several, when `reason` is "stop". `message`
+    explains an "error" in words fit to show. `text` is the rest that was held back.
+    `compilations` counts the XLA programs this run had to build.
     """
 
     reason: FinishReason
-    stopped_by: int | None = None
+    stopped_by: tuple[int, ...] = ()
     message: str = ""
     text: str = ""
     timings: Timings = field(default_factory=Timings)

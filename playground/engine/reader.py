@@ -78,7 +78,9 @@ class Reader:
         )
         return logits, hidden
 
-    def finished(self, reason: FinishReason, stopped_by: int | None = None) -> Finished:
+    def finished(
+        self, reason: FinishReason, stopped_by: tuple[int, ...] = ()
+    ) -> Finished:
         return Finished(
             reason=reason,
             stopped_by=stopped_by,

@@ -1,5 +1,6 @@
 """What the engine is asked for."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from playground.samplers import (
@@ -16,7 +17,8 @@ class Request:
 
     `token_ids` is the prompt, at least one token. `max_new_tokens` is from 0;
     `sliding_window` None means the model's own. `chooser` is a person's own sampler,
-    asked instead of the compiled one.
+    asked instead of the compiled one. `stop_sequences` are tokens that end the run when
+    they come in this order.
     """
 
     token_ids: tuple[int, ...]
@@ -26,3 +28,15 @@ class Request:
     stop_token_ids: frozenset[int]
     sliding_window: int | None = None
     chooser: Sampler | None = None
+    stop_sequences: tuple[tuple[int, ...], ...] = ()
+
+    def stop_at_end(self, token_ids: Sequence[int]) -> tuple[int, ...]:
+        """The stop that new tokens end with, () if with none; the longest wins.
+
+        With the stops (7,) and (3, 7): 1 3 7 gives (3, 7), 3 1 7 gives (7,).
+        """
+        for stop in sorted(self.stop_sequences, key=len, reverse=True):
+            if tuple(token_ids[-len(stop) :]) == stop:
+                return stop
+        last = token_ids[-1]
+        return (last,) if last in self.stop_token_ids else ()

@@ -1,7 +1,7 @@
 """A model that writes text: which sampler it uses, and what it writes."""
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -11,7 +11,6 @@ import numpy as np
 from playground import samplers
 from playground.engine import Beam, Event, Programs, Request, decode
 from playground.models.mistral_backbone import MistralBackbone
-from playground.models.mistral_causal_lm_preprocessor import is_text
 from playground.models.prompting import (
     Answer,
     StopTokenIds,
@@ -22,6 +21,7 @@ from playground.models.prompting import (
     with_text,
 )
 from playground.models.task import Task
+from playground.models.texts import as_texts
 from playground.samplers import BeamSampler
 
 
@@ -87,7 +87,8 @@ class CausalLM(Task):
             max_length: tokens of prompt and answer together; None: the preprocessor's
                 `sequence_length`. Without a preprocessor T holds.
             stop_token_ids: "auto" for the tokenizer's end of text or turn, None to run
-                to the full length, or ids.
+                to the full length, or ids. `[2, (13, 13)]` ends at token 2, and where
+                13 comes twice in a row.
             strip_prompt: whether to return only the new text.
 
         Returns: a string for a string, else a list of strings; without a preprocessor
@@ -113,8 +114,10 @@ class CausalLM(Task):
         )
         if isinstance(inputs, str):
             return write(inputs)
-        batches = [inputs] if is_text(inputs) else inputs
-        return [write(str(prompt)) for batch in batches for prompt in batch]
+        is_dataset = as_texts(inputs) is None and not isinstance(inputs, Mapping)
+        is_dataset = is_dataset and isinstance(inputs, Iterable)
+        batches = inputs if is_dataset else [inputs]
+        return [write(prompt) for batch in batches for prompt in _prompts(batch)]
 
     def _write(
         self,
@@ -230,6 +233,15 @@ class CausalLM(Task):
             return draw_seed()
         self._num_draws += 1
         return (self.sampler.seed + self._num_draws - 1) % 2**32
+
+
+def _prompts(batch: Any) -> list[str]:
+    texts = as_texts(batch)
+    if texts is None:
+        raise ValueError(
+            f"A prompt must be a string, a batch a list of strings, got {batch!r:.80}."
+        )
+    return texts
 
 
 def _padded(token_ids: Sequence[int], length: int) -> dict[str, Any]:

@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from playground.models.loading import Report, say_nothing
+from playground.models.texts import Texts, as_texts
 from playground.presets import PresetsProperty, describe
 from playground.tokenizers import Tokenizer, render_chat
 
 Padded = dict[str, NDArray[np.int32]]
-Texts = str | Sequence[str] | NDArray[np.str_]
 
 
 class MistralCausalLMPreprocessor:
@@ -157,14 +157,10 @@ class MistralCausalLMPreprocessor:
         return "" if token_id is None else self.tokenizer.id_to_token(token_id)
 
 
-def is_text(x: Any) -> bool:
-    """Whether `x` is one text or a batch of texts."""
-    if isinstance(x, str):
-        return True
-    if isinstance(x, np.ndarray):
-        return x.dtype.kind in "UO"
-    return isinstance(x, list | tuple) and all(isinstance(text, str) for text in x)
-
-
-def _list(texts: Texts) -> list[str]:
-    return [texts] if isinstance(texts, str) else [str(text) for text in texts]
+def _list(x: Texts) -> list[str]:
+    texts = as_texts(x)
+    if texts is None:
+        raise ValueError(
+            f"Expected a text or a batch of texts, got {type(x).__name__}."
+        )
+    return texts

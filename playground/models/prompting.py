@@ -13,7 +13,8 @@ from playground.engine import Beam, Beams, Event, Finished, Request, Step
 from playground.samplers import Sampler
 from playground.tokenizers import TextStream, Tokenizer
 
-StopTokenIds = Literal["auto"] | str | Sequence[int] | None
+StopTokenIds = Literal["auto"] | str | Sequence[int | Sequence[int]] | None
+"""As keras-hub's; several tokens that must come in a row are ours."""
 
 
 class Limits(Protocol):
@@ -60,13 +61,15 @@ def make_request(
     if max_new_tokens is not None:
         ends.append(length + max_new_tokens)
     _check_length(length, limits.context_length, max_length)
+    stops, stop_sequences = _stops(stop_token_ids, tokenizer, limits.vocabulary_size)
     return Request(
         token_ids=tuple(token_ids),
         max_new_tokens=min(ends) - length,
         sampler=sampler.values(),
         chooser=sampler if sampler.overrides_choice() else None,
         seed=seed,
-        stop_token_ids=_stop_ids(stop_token_ids, tokenizer, limits.vocabulary_size),
+        stop_token_ids=stops,
+        stop_sequences=stop_sequences,
         sliding_window=_window(sliding_window, limits),
     )
 
@@ -84,29 +87,38 @@ def _check_length(length: int, context: int | None, max_length: int | None) -> N
         )
 
 
-def _stop_ids(
+def _stops(
     wanted: StopTokenIds, tokenizer: Tokenizer | None, vocabulary_size: int
-) -> frozenset[int]:
+) -> tuple[frozenset[int], tuple[tuple[int, ...], ...]]:
+    """Single tokens, and tokens in a row."""
     if wanted is None:
-        return frozenset()
+        return frozenset(), ()
     if isinstance(wanted, str):
-        if wanted != "auto":
-            raise ValueError(
-                f"`stop_token_ids` must be 'auto', None or token ids, got {wanted!r}."
-            )
-        if tokenizer is None:
-            raise ValueError(
-                "`stop_token_ids='auto'` asks the preprocessor's tokenizer, and this "
-                "model has none. Give None or token ids."
-            )
-        return tokenizer.stop_token_ids
-    bad = [stop for stop in wanted if not 0 <= stop < vocabulary_size]
-    if bad:
+        return _automatic_stops(wanted, tokenizer), ()
+    rows = [(s,) if isinstance(s, int | np.integer) else tuple(s) for s in wanted]
+    bad = [stop for row in rows for stop in row if not 0 <= stop < vocabulary_size]
+    if bad or not all(rows):
+        got = ", ".join(map(str, bad)) or "an empty sequence"
         raise ValueError(
             f"Stop tokens must be in the vocabulary, 0 to {vocabulary_size - 1:,}; "
-            f"got {', '.join(map(str, bad))}."
+            f"got {got}."
         )
-    return frozenset(int(stop) for stop in wanted)
+    rows = [tuple(map(int, row)) for row in rows]
+    single = frozenset(row[0] for row in rows if len(row) == 1)
+    return single, tuple(row for row in rows if len(row) > 1)
+
+
+def _automatic_stops(wanted: str, tokenizer: Tokenizer | None) -> frozenset[int]:
+    if wanted != "auto":
+        raise ValueError(
+            f"`stop_token_ids` must be 'auto', None or token ids, got {wanted!r}."
+        )
+    if tokenizer is None:
+        raise ValueError(
+            "`stop_token_ids='auto'` asks the preprocessor's tokenizer, and this "
+            "model has none. Give None or token ids."
+        )
+    return tokenizer.stop_token_ids
 
 
 def _window(wanted: int | None, limits: Limits) -> int | None:

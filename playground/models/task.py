@@ -4,9 +4,9 @@ from typing import Any
 
 from playground.models.mistral_causal_lm_preprocessor import (
     MistralCausalLMPreprocessor,
-    is_text,
 )
 from playground.models.quantization import Quantizable
+from playground.models.texts import as_texts, text_batches
 
 
 class Task(Quantizable):
@@ -30,7 +30,10 @@ class Task(Quantizable):
         return self.preprocessor
 
     def fit(self, x: Any = None, y: Any = None, **kwargs: Any) -> Any:
-        """Keras's `fit`, on raw text too when there is a preprocessor."""
+        """Keras's `fit`, on raw text too when there is a preprocessor.
+
+        `x` is then a batch of texts, or a dataset: an iterable of batches.
+        """
         if not self.compiled:
             self._compile_by_default()
         return super().fit(**self._prepared(x, y, kwargs))
@@ -50,8 +53,10 @@ class Task(Quantizable):
 
     def _prepared(self, x: Any, y: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
         """The arguments with text made into tokens, labels and weights."""
-        if self.preprocessor is None or not is_text(x):
+        if self.preprocessor is None:
             return {"x": x, "y": y, **kwargs}
+        if as_texts(x) is None:
+            return {"x": text_batches(x, self.preprocessor), "y": y, **kwargs}
         inputs, labels, weights = self.preprocessor(
             x, y, kwargs.pop("sample_weight", None)
         )

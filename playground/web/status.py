@@ -120,10 +120,9 @@ def _finished(event: Finished, facts: RunFacts) -> Status:
 
 
 def _stop_token(event: Finished, facts: RunFacts) -> str:
-    if event.stopped_by is None:
-        return "stop token"
     kind = "end token" if facts.settings.stop_token_ids == "auto" else "stop token"
-    return f"{kind} {facts.token_name(event.stopped_by)} (id {event.stopped_by})"
+    named = (f"{facts.token_name(stop)} (id {stop})" for stop in event.stopped_by)
+    return " ".join((kind, *named))
 
 
 def _length(facts: RunFacts) -> str:

@@ -105,7 +105,7 @@ def test_a_stop_token_is_the_last_token(programs: Programs, answer: list[int]) -
     events = list(decode(programs, replace(GREEDY, stop_token_ids=frozenset({stop}))))
     assert tokens(iter(events)) == answer[: answer.index(stop) + 1]
     assert last(iter(events)).reason == "stop"
-    assert last(iter(events)).stopped_by == stop
+    assert last(iter(events)).stopped_by == (stop,)
 
 
 def test_stop_tokens_in_the_prompt_are_not_stops(

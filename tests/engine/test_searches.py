@@ -116,7 +116,7 @@ def test_the_search_is_over_once_the_best_text_has_ended(programs, oracle):
     assert isinstance(last, Beams)
     assert last.beams[0].is_finished
     assert not all(beam.is_finished for beam in last.beams)
-    assert (finished.reason, finished.stopped_by) == ("stop", stop)
+    assert (finished.reason, finished.stopped_by) == ("stop", (stop,))
 
 
 def test_one_beam_is_greedy(programs):
@@ -169,7 +169,7 @@ def test_contrastive_search_ends_at_a_stop_token(programs):
     events = list(decode(programs, request(sampler, stops={stop})))
     made = [event.token_id for event in events if isinstance(event, Step)]
     assert made == tokens[: tokens.index(stop) + 1]
-    assert (events[-1].reason, events[-1].stopped_by) == ("stop", stop)
+    assert (events[-1].reason, events[-1].stopped_by) == ("stop", (stop,))
 
 
 @pytest.mark.parametrize("sampler", [BeamSampler(3), ContrastiveSampler(3)])

@@ -1,5 +1,6 @@
 """`generate`, `stream` and `compile`, as someone who knows keras-hub uses them."""
 
+from itertools import pairwise
 from typing import Any
 
 import jax
@@ -9,6 +10,7 @@ import pytest
 from playground import samplers
 from playground.engine import Beams, Finished, Step, compilations
 from playground.models import MistralCausalLM
+from playground.models.prompting import answer_of
 from tests.conftest import tiny_model
 
 PROMPT = "the sea"
@@ -63,11 +65,35 @@ def test_stop_token_ids_are_auto_none_or_ids(reader: MistralCausalLM) -> None:
     stop = free[3].token_id
     *_, end = reader.stream(PROMPT, 40, [stop])
     assert isinstance(end, Finished)
-    assert (end.reason, end.stopped_by) == ("stop", stop)
-    with pytest.raises(ValueError, match="in the vocabulary"):
-        reader.generate(PROMPT, stop_token_ids=(10_000,))
+    assert (end.reason, end.stopped_by) == ("stop", (stop,))
+    for bad in ((10_000,), [(3, 10_000)], [()]):
+        with pytest.raises(ValueError, match="in the vocabulary"):
+            reader.generate(PROMPT, stop_token_ids=bad)
     with pytest.raises(ValueError, match="'auto', None or token ids"):
         reader.generate(PROMPT, stop_token_ids="END")
+
+
+@pytest.mark.parametrize(
+    "sampler", ["greedy", samplers.BeamSampler(1), samplers.ContrastiveSampler(1)]
+)
+def test_several_tokens_in_a_row_may_be_a_stop(
+    reader: MistralCausalLM, sampler: Any
+) -> None:
+    reader.compile(sampler=sampler)
+    whole = answer_of(reader.stream(PROMPT, 40, None)).token_ids
+    # Two that come in this order late, and the first of them alone before.
+    stop = next(
+        (whole[i], whole[i + 1])
+        for i in range(3, len(whole))
+        if whole[i] in whole[: i - 1]
+    )
+    *_, end = events = list(reader.stream(PROMPT, 40, [stop, (stop[1], 299, 299)]))
+    assert isinstance(end, Finished)
+    assert (end.reason, end.stopped_by) == ("stop", stop)
+    made = answer_of(events).token_ids
+    assert made == whole[: len(made)]
+    assert tuple(made[-2:]) == stop
+    assert stop not in pairwise(made[:-1])
 
 
 def test_a_prompt_longer_than_max_length_is_refused(reader: MistralCausalLM) -> None:
@@ -76,8 +102,15 @@ def test_a_prompt_longer_than_max_length_is_refused(reader: MistralCausalLM) -> 
 
 
 def test_what_is_no_text_is_refused(reader: MistralCausalLM) -> None:
-    with pytest.raises(TypeError):
-        reader.generate(7)
+    for bad in (7, [7], {"token_ids": [1]}, [["a", 7]]):
+        with pytest.raises(ValueError, match="a batch a list of strings, got"):
+            reader.generate(bad)
+
+
+def test_a_batch_of_bytes_as_datasets_give_it(reader: MistralCausalLM) -> None:
+    reader.compile(sampler="greedy")
+    batch = np.array([PROMPT.encode(), "é".encode()])
+    assert reader.generate([batch]) == reader.generate([PROMPT, "é"])
 
 
 class TestWithoutPreprocessor:

@@ -1,5 +1,7 @@
 """`fit`, `evaluate`, `predict`, `score` and LoRA; and that `generate` follows."""
 
+from typing import Any
+
 import keras
 import numpy as np
 import pytest
@@ -223,3 +225,38 @@ def test_token_embedding_is_keras_embedding(tiny: MistralCausalLM) -> None:
     embedding = tiny.backbone.token_embedding
     assert isinstance(embedding, keras.layers.Embedding)
     assert embedding(np.array([[3]])).shape == (1, 1, 24)
+
+
+TEXTS = ["the sea is wide", "the sky", "a new low", "lower and lower"]
+
+
+@pytest.mark.parametrize(
+    "dataset",
+    [
+        lambda: [TEXTS[:2], TEXTS[2:]],
+        lambda: (np.array(batch, "S") for batch in (TEXTS[:2], TEXTS[2:])),
+    ],
+    ids=["batches", "a generator of bytes"],
+)
+def test_fit_on_a_dataset_is_fit_on_its_batches(
+    preprocessor: MistralCausalLMPreprocessor, dataset: Any
+) -> None:
+    losses = []
+    for x, options in ((TEXTS, {"batch_size": 2}), (dataset(), {})):
+        model = tiny_model(vocabulary_size=preprocessor.tokenizer.vocabulary_size())
+        model = MistralCausalLM(model.backbone, preprocessor)
+        model.compile(optimizer=keras.optimizers.Adam(1e-3))
+        history = model.fit(x, epochs=2, shuffle=False, verbose=0, **options)
+        losses.append(history.history["loss"])
+    np.testing.assert_allclose(*losses, rtol=1e-5)
+
+
+def test_a_generator_of_arrays_is_left_to_keras(reader: MistralCausalLM) -> None:
+    ids = np.arange(24).reshape(2, 12)
+    inputs = {"token_ids": ids, "padding_mask": np.ones_like(ids)}
+    reader.compile()
+    batches = ((inputs, np.roll(ids, -1)) for _ in range(3))
+    loss = reader.evaluate(batches, steps=3, verbose=0)[0]
+    assert loss == pytest.approx(
+        reader.evaluate(inputs, np.roll(ids, -1), verbose=0)[0]
+    )

@@ -148,7 +148,7 @@ class ScriptedSession:
         ended = len(engine.answer) < (settings.max_new_tokens or 0)
         yield Finished(
             reason="stop" if ended else "length",
-            stopped_by=END_TOKEN_ID if ended else None,
+            stopped_by=(END_TOKEN_ID,) if ended else (),
             timings=timings,
         )
 

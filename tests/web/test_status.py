@@ -48,14 +48,14 @@ def test_a_run_says_what_it_is_doing(event, words):
 
 
 def test_an_end_token_is_named_with_its_id():
-    event = Finished(reason="stop", stopped_by=2, timings=TIMINGS)
+    event = Finished(reason="stop", stopped_by=(2,), timings=TIMINGS)
     assert words_after(event) == (
         "Stopped: end token <|im_end|> (id 2) · 37 tokens · 48 tok/s · seed 1234"
     )
 
 
 def test_a_stop_token_of_ones_own_is_not_called_end_token():
-    event = Finished(reason="stop", stopped_by=198, timings=TIMINGS)
+    event = Finished(reason="stop", stopped_by=(198,), timings=TIMINGS)
     words = words_after(event, stop_token_ids=(198,))
     assert words.startswith("Stopped: stop token \\n (id 198)")
 
