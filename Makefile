@@ -23,9 +23,11 @@ ifdef PRESET
 run: export PLAYGROUND_PRESET := $(PRESET)
 endif
 
+# A browser waits for what it shows, so nothing else runs beside it.
 test: lint ## Lint, types, import contracts and every test, browser included
+	$(BIN)/python -m pytest -m "not slow and not browser" -n auto --maxprocesses 4 --dist loadfile
 	@chromium=$$($(BIN)/python tests/chromium.py) && \
-	PLAYGROUND_CHROMIUM="$$chromium" $(BIN)/python -m pytest
+	PLAYGROUND_CHROMIUM="$$chromium" $(BIN)/python -m pytest -m "browser and not slow"
 
 lint: $(VENV)/.test ## Lint, format check, types, import contracts
 	$(BIN)/python -m ruff check

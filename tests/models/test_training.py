@@ -1,7 +1,5 @@
 """`fit`, `evaluate`, `predict`, `score` and LoRA; and that `generate` follows."""
 
-from typing import Any
-
 import keras
 import numpy as np
 import pytest
@@ -230,25 +228,23 @@ def test_token_embedding_is_keras_embedding(tiny: MistralCausalLM) -> None:
 TEXTS = ["the sea is wide", "the sky", "a new low", "lower and lower"]
 
 
-@pytest.mark.parametrize(
-    "dataset",
-    [
-        lambda: [TEXTS[:2], TEXTS[2:]],
-        lambda: (np.array(batch, "S") for batch in (TEXTS[:2], TEXTS[2:])),
-    ],
-    ids=["batches", "a generator of bytes"],
-)
 def test_fit_on_a_dataset_is_fit_on_its_batches(
-    preprocessor: MistralCausalLMPreprocessor, dataset: Any
+    preprocessor: MistralCausalLMPreprocessor,
 ) -> None:
+    batches = [TEXTS[:2], TEXTS[2:]]
     losses = []
-    for x, options in ((TEXTS, {"batch_size": 2}), (dataset(), {})):
+    for x, options in (
+        (TEXTS, {"batch_size": 2}),
+        (batches, {}),
+        ((np.array(batch, "S") for batch in batches), {}),
+    ):
         model = tiny_model(vocabulary_size=preprocessor.tokenizer.vocabulary_size())
         model = MistralCausalLM(model.backbone, preprocessor)
-        model.compile(optimizer=keras.optimizers.Adam(1e-3))
+        model.compile(optimizer=keras.optimizers.SGD(0.01))
         history = model.fit(x, epochs=2, shuffle=False, verbose=0, **options)
         losses.append(history.history["loss"])
-    np.testing.assert_allclose(*losses, rtol=1e-5)
+    np.testing.assert_allclose(losses[1], losses[0], rtol=1e-5)
+    np.testing.assert_allclose(losses[2], losses[0], rtol=1e-5)
 
 
 def test_a_generator_of_arrays_is_left_to_keras(reader: MistralCausalLM) -> None:

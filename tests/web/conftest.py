@@ -202,6 +202,17 @@ def open_page(engine: Scripted, **options: Any) -> Page:
     return Page(engine, demo, serve(demo))
 
 
+def open_more(tab: Tab) -> None:
+    """Open the part with the rarer controls.
+
+    Gradio shows its fields a moment before it hears them: what a program, not a person,
+    types in that moment stays in the field and is not sent.
+    """
+    tab.get_by_text("Stop tokens and window").click()
+    tab.get_by_label("Stop tokens").wait_for()
+    tab.wait_for_timeout(1000)
+
+
 def serve(demo: gr.Blocks) -> str:
     """Launch a page as app.py does, on a free port; its address."""
     _, url, _ = demo.launch(

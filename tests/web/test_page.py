@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.web.conftest import Scripted, loading
+from tests.web.conftest import Scripted, loading, open_more
 
 pytestmark = pytest.mark.browser
 expect.set_options(timeout=15_000)
@@ -254,7 +254,7 @@ def test_nothing_is_wider_than_the_page(page, scripted, open_tab, width):
     tab = open_tab(page.url, viewport={"width": width, "height": 844})
     generate(tab, "Long" * 50)
     expect(status(tab)).to_contain_text("Stopped")
-    tab.get_by_text("Stop tokens and window").click()
+    open_more(tab)
     assert tab.evaluate("document.documentElement.scrollWidth") <= width
 
 
@@ -270,7 +270,7 @@ def test_every_text_has_enough_contrast(page, scripted, open_tab, scheme):
     scripted.allow(None)
     tab = open_tab(page.url, color_scheme=scheme, reduced_motion="reduce")
     tab.get_by_label("Hide the prompt").uncheck()
-    tab.get_by_text("Stop tokens and window").click()
+    open_more(tab)
     generate(tab)
     expect(status(tab)).to_contain_text("Stopped")
     background, *texts = tab.evaluate(CONTRASTS)

@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 from playground.engine import Engine
 from playground.models import MistralCausalLM
 from playground.web import build
-from tests.web.conftest import Tab, serve
+from tests.web.conftest import Tab, open_more, serve
 
 pytestmark = pytest.mark.browser
 
@@ -54,7 +54,7 @@ def test_a_stop_id_outside_of_the_vocabulary_is_refused_and_the_text_stays(
     tab.get_by_role("button", name="Generate").click()
     expect(status).to_contain_text("Reached 4 new tokens")
     kept = tab.locator(".output-answer").inner_text()
-    tab.get_by_text("Stop tokens and window").click()
+    open_more(tab)
     tab.get_by_label("Stop tokens").fill("49152")
     tab.get_by_role("button", name="Generate").click()
     expect(status).to_contain_text("49152")
