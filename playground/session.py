@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from playground import samplers
@@ -47,6 +47,7 @@ class Session:
     def __init__(self, engine: Engine[MistralCausalLM]) -> None:
         self.engine = engine
         self.transcript: Transcript | None = None
+        self._owner = object()  # the engine keeps this session's text for its next run
         self._stopped = threading.Event()
         self._run: Run | None = None
 
@@ -65,7 +66,7 @@ class Session:
         transcript = Transcript(settings=settings, seed=seed)
         model, request = self.engine.model, None
         if model is not None:
-            request = _prepare(model, prompt, transcript)
+            request = self._prepare(model, prompt, transcript)
         self.stop()
         self.transcript, self._stopped = transcript, threading.Event()
         return self._events(prompt, transcript, request, self._stopped)
@@ -107,7 +108,7 @@ class Session:
             yield Finished(reason="error", message=self.engine.status.message)
             return
         try:
-            request = request or _prepare(model, prompt, transcript)
+            request = request or self._prepare(model, prompt, transcript)
             run = self.engine.submit(request)
         except (ValueError, BusyError) as fault:
             yield Finished(reason="error", message=str(fault))
@@ -137,6 +138,12 @@ class Session:
             status = self.engine.status
             yield Loading(message=status.message, fraction=status.fraction)
 
+    def _prepare(
+        self, model: MistralCausalLM, prompt: str, transcript: Transcript
+    ) -> Request:
+        request = _request(model, prompt, transcript)
+        return replace(request, owner=self._owner)
+
 
 def _check_prompt(prompt: str) -> None:
     if not isinstance(prompt, str):
@@ -150,7 +157,7 @@ def _check_prompt(prompt: str) -> None:
         )
 
 
-def _prepare(model: MistralCausalLM, prompt: str, transcript: Transcript) -> Request:
+def _request(model: MistralCausalLM, prompt: str, transcript: Transcript) -> Request:
     """The request for a prompt; notes the exact prompt in the transcript."""
     settings, preprocessor = transcript.settings, model.text_preprocessor
     if settings.chat:

@@ -28,7 +28,7 @@ def contrastive_search(
     All candidates of a step are read at once, each in a row of the cache; the row of
     the one that is taken then stands for all.
     """
-    request, best, made = reader.request, 0, list[int]()
+    request, best = reader.request, 0
     rows = min(search_programs.rows_for(sampler.k), logits.shape[-1])
     history = _history(reader)
     assert reader.cache is not None, "the prompt was read"
@@ -52,8 +52,8 @@ def contrastive_search(
         yield Step(
             token_id=chosen, index=index, tokens_per_second=speed, candidates=candidates
         )
-        made.append(chosen)
-        if stop := request.stop_at_end(made):
+        reader.made.append(chosen)
+        if stop := request.stop_at_end(reader.made):
             yield reader.finished("stop", stop)
             return
         if cancelled():

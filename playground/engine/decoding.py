@@ -4,7 +4,7 @@ It is a generator, so whoever iterates sets the pace, and closing it ends the ru
 knows tokens only; text is made of them elsewhere.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 import jax
@@ -13,6 +13,7 @@ import numpy as np
 from playground.engine.beam_search import beam_search
 from playground.engine.contrastive_search import contrastive_search
 from playground.engine.events import Event, Step
+from playground.engine.kept_texts import KeptTexts
 from playground.engine.programs import Programs
 from playground.engine.reader import Cancelled, Reader, require_usable
 from playground.engine.request import Request
@@ -25,15 +26,33 @@ def never() -> bool:
 
 
 def decode(
-    programs: Programs, request: Request, cancelled: Cancelled = never
-) -> Iterator[Event]:
+    programs: Programs,
+    request: Request,
+    cancelled: Cancelled = never,
+    kept: KeptTexts | None = None,
+) -> Generator[Event]:
     """Run `request`: events that end with exactly one `Finished`.
 
     `cancelled` is asked before every chunk and token. An exception of the model is the
-    caller's to report; everything yielded before it stands.
+    caller's to report; everything yielded before it stands. The run goes on from what
+    its owner has in `kept`, and leaves its own text there when it ends or is closed;
+    not when it fails.
     """
-    reader, sampler = Reader(programs, request), request.sampler
-    if request.max_new_tokens < 1:
+    if kept is None or request.owner is None:
+        yield from _decode(Reader(programs, request), cancelled)
+        return
+    reader = Reader(programs, request, kept.take(request.owner))
+    try:
+        yield from _decode(reader, cancelled)
+    except GeneratorExit:
+        kept.put(request.owner, reader.text_to_keep())
+        raise
+    kept.put(request.owner, reader.text_to_keep())
+
+
+def _decode(reader: Reader, cancelled: Cancelled) -> Iterator[Event]:
+    sampler = reader.request.sampler
+    if reader.request.max_new_tokens < 1:
         yield reader.finished("length")
         return
     keep_hidden = isinstance(sampler, ContrastiveValues)
@@ -63,7 +82,7 @@ def _sample(
 
     last = request.max_new_tokens - 1
     position = len(request.token_ids)
-    token, made = choose(logits, 0), list[int]()
+    token = choose(logits, 0)
     for index in range(last + 1):
         following = token
         if index < last:
@@ -72,10 +91,10 @@ def _sample(
             following = choose(logits, index + 1)
         token_id = int(np.asarray(token)[0])
         require_usable(token_id >= 0)
+        reader.made.append(token_id)
         speed = reader.clock.token()
         yield Step(token_id=token_id, index=index, tokens_per_second=speed)
-        made.append(token_id)
-        if stop := request.stop_at_end(made):
+        if stop := request.stop_at_end(reader.made):
             yield reader.finished("stop", stop)
             return
         if cancelled():

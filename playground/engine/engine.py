@@ -8,13 +8,14 @@ import logging
 import queue
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
 
 from playground.engine.compilation import compilations, keep_programs
 from playground.engine.decoding import decode
 from playground.engine.events import Event, Finished, Loading, Queued
+from playground.engine.kept_texts import KeptTexts
 from playground.engine.programs import CachedModel, Programs
 from playground.engine.request import Request
 
@@ -100,6 +101,7 @@ class Engine(Generic[ModelT]):
         self._warm_length = warm_length
         self._model: ModelT | None = None
         self._status = Status(phase="loading", message="Starting")
+        self._kept = KeptTexts()
         self._waiting: deque[Run] = deque()
         self._num_active = 0
         self._changed = threading.Condition()
@@ -186,7 +188,7 @@ class Engine(Generic[ModelT]):
             self._dismiss("error", str(error))
             return
         self._take_turns(programs)
-        self._model = None
+        self._model, self._kept = None, KeptTexts()
         self._set_status(Status(phase="closed", message="The model was closed."))
         self._dismiss("cancelled", "")
 
@@ -204,7 +206,7 @@ class Engine(Generic[ModelT]):
 
     def _take_turns(self, programs: Programs) -> None:
         """Serve runs; whenever there is none, warm up what is still cold."""
-        active: deque[tuple[Run, Iterator[Event]]] = deque()
+        active: deque[tuple[Run, Generator[Event]]] = deque()
         cold = deque(programs.shapes(self._warm_length))
         total, built_before = len(cold), compilations().built
         while not self._closed:
@@ -215,6 +217,8 @@ class Engine(Generic[ModelT]):
                 run, events = active.popleft()
                 if self._advance(run, events):
                     active.append((run, events))
+                else:
+                    events.close()  # now, as its text is kept for the next run
             elif cold:
                 programs.warm_up(*cold.popleft())
         for run, _ in active:
@@ -234,7 +238,7 @@ class Engine(Generic[ModelT]):
     def _admit(
         self,
         programs: Programs,
-        active: deque[tuple[Run, Iterator[Event]]],
+        active: deque[tuple[Run, Generator[Event]]],
         idle: bool,
     ) -> None:
         """Let waiting runs in; with nothing else to do, sleep until there is one."""
@@ -244,7 +248,8 @@ class Engine(Generic[ModelT]):
                 self._changed.wait_for(lambda: self._waiting or self._closed)
             while self._waiting and len(active) < MAX_ACTIVE:
                 run = self._waiting.popleft()
-                active.append((run, decode(programs, run.request, run.is_cancelled)))
+                events = decode(programs, run.request, run.is_cancelled, self._kept)
+                active.append((run, events))
             self._num_active = len(active)
 
     def _advance(self, run: Run, events: Iterator[Event]) -> bool:

@@ -116,7 +116,8 @@ class Finished:
 
     `stopped_by` is the stop, one token or several, when `reason` is "stop". `message`
     explains an "error" in words fit to show. `text` is the rest that was held back.
-    `compilations` counts the XLA programs this run had to build.
+    `compilations` counts the XLA programs this run had to build, `reused_tokens` the
+    prompt's tokens that were read in an earlier run.
     """
 
     reason: FinishReason
@@ -125,6 +126,7 @@ class Finished:
     text: str = ""
     timings: Timings = field(default_factory=Timings)
     compilations: int = 0
+    reused_tokens: int = 0
 
 
 Event = Queued | Loading | Compiling | PrefillProgress | Step | Beams | Finished

@@ -4,6 +4,7 @@ All ways of choosing tokens share this: reading the prompt, reading the next tok
 every row, and the words at the end.
 """
 
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -18,6 +19,7 @@ from playground.engine.events import (
     FinishReason,
     PrefillProgress,
 )
+from playground.engine.kept_texts import KeptText
 from playground.engine.kv_cache import KVCache
 from playground.engine.programs import Programs, plan_chunks
 from playground.engine.request import Request
@@ -29,20 +31,35 @@ Cancelled = Callable[[], bool]
 class Reader:
     """Reads the tokens of one run into a cache of its own."""
 
-    def __init__(self, programs: Programs, request: Request) -> None:
+    def __init__(
+        self, programs: Programs, request: Request, kept: KeptText | None = None
+    ) -> None:
         self.programs = programs
         self.request = request
         self.clock = Clock(programs)
         self.weights = programs.weights()
         self.window = programs.window(request.sliding_window)
         self.cache: KVCache | None = None
+        self.made: list[int] = []
+        """The new tokens so far."""
+        self.reused = 0
+        """Tokens of the prompt that a kept text had read already."""
+        self._kept = kept
+        self._written = 0
+        self._end = 0
+        self._logits: jax.Array | None = None
         self.hidden: list[jax.Array] = []
         """The prompt's hidden states [T, hidden_dim], chunk by chunk, if kept."""
 
     def prefill(self, cancelled: Cancelled, keep_hidden: bool = False) -> Any:
         """Read the prompt; returns the logits [1, V] after it, or None if cancelled."""
-        prompt, logits = self.request.token_ids, None
-        for chunk in plan_chunks(len(prompt), self.programs.chunks):
+        prompt = self.request.token_ids
+        if not keep_hidden:
+            self._reuse()
+        logits = self._logits
+        if self.reused:
+            yield PrefillProgress(done=self.reused, total=len(prompt))
+        for chunk in plan_chunks(len(prompt), self.programs.chunks, self.reused):
             if cancelled():
                 return None
             yield from self.make_room(chunk.start, chunk.size)
@@ -54,7 +71,39 @@ class Reader:
             logits.block_until_ready()  # or progress and Stop would run ahead
             self.clock.lap("prefill")
             yield PrefillProgress(done=chunk.start + chunk.count, total=len(prompt))
+        self._logits = logits
         return logits
+
+    def _reuse(self) -> None:
+        """Go on from the kept text, as far as it is the same."""
+        kept, prompt = self._kept, self.request.token_ids
+        self._kept = None
+        if kept is None:
+            return
+        self.reused = kept.shared_with(prompt, self.window, self.weights)
+        if self.reused:
+            self.cache, self._written = kept.cache, kept.written
+            self._end = self.reused
+        if self.reused == len(prompt):
+            self._logits = kept.logits
+
+    def text_to_keep(self) -> KeptText | None:
+        """What the next run may go on from; None before the prompt is read.
+
+        A search has a cache for each of its rows, which no other run can use.
+        """
+        if self.cache is None or self.cache.rows > 1 or self._logits is None:
+            return None
+        prompt = self.request.token_ids
+        return KeptText(
+            token_ids=(*prompt, *self.made)[: self._end],
+            cache=self.cache,
+            written=self._written,
+            window=self.window,
+            weights=[weakref.ref(weight) for weight in self.weights],
+            logits=self._logits,
+            num_read=len(prompt),
+        )
 
     def make_room(self, start: int, size: int) -> Iterator[Event]:
         """Make the ring large enough, and say so if that shape must be compiled."""
@@ -73,6 +122,9 @@ class Reader:
     ) -> tuple[jax.Array, jax.Array]:
         """Logits [B, V] and hidden states [B, T, hidden_dim] of tokens [B * T]."""
         assert self.cache is not None, "make_room comes first"
+        size = tokens.size // self.cache.rows
+        self._end = start + count
+        self._written = max(self._written, start + size)
         logits, hidden, self.cache = self.programs.forward(
             self.weights, self.cache, tokens, start, count, self.window
         )
@@ -86,6 +138,7 @@ class Reader:
             stopped_by=stopped_by,
             timings=self.clock.timings(),
             compilations=self.clock.compilations(),
+            reused_tokens=self.reused,
         )
 
 

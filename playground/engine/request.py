@@ -1,6 +1,6 @@
 """What the engine is asked for."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 from playground.samplers import (
@@ -18,7 +18,8 @@ class Request:
     `token_ids` is the prompt, at least one token. `max_new_tokens` is from 0;
     `sliding_window` None means the model's own. `chooser` is a person's own sampler,
     asked instead of the compiled one. `stop_sequences` are tokens that end the run when
-    they come in this order.
+    they come in this order. `owner` says whose earlier text may be gone on from; None
+    is nobody's.
     """
 
     token_ids: tuple[int, ...]
@@ -29,6 +30,7 @@ class Request:
     sliding_window: int | None = None
     chooser: Sampler | None = None
     stop_sequences: tuple[tuple[int, ...], ...] = ()
+    owner: Hashable = None
 
     def stop_at_end(self, token_ids: Sequence[int]) -> tuple[int, ...]:
         """The stop that new tokens end with, () if with none; the longest wins.

@@ -101,7 +101,7 @@ def fault_status(fault: Exception) -> Status:
 def _finished(event: Finished, facts: RunFacts) -> Status:
     count = _count(facts.new_tokens)
     seed = _seed(facts)
-    speed = _speed(event.timings.tokens_per_second)
+    speed = _join(_speed(event.timings.tokens_per_second), _reused(event.reused_tokens))
     match event.reason:
         case "error":
             return Status(phase="error", words=event.message)
@@ -117,6 +117,10 @@ def _finished(event: Finished, facts: RunFacts) -> Status:
             return Status(phase="done", words=_join(words, count, speed, seed))
         case "length":
             return Status(phase="done", words=_join(_length(facts), speed, seed))
+
+
+def _reused(tokens: int) -> str:
+    return f"{tokens:,} prompt tokens reused" if tokens else ""
 
 
 def _stop_token(event: Finished, facts: RunFacts) -> str:
