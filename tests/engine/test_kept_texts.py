@@ -99,6 +99,17 @@ def test_an_edited_text_says_what_it_would_have_said_anew(
     assert run(programs, request(edited), kept)[0] == expected
 
 
+def test_what_padding_has_written_over_is_gone(programs):
+    # Read as 5, 5, 2 and 1 of 2: position 13 is padding, and lies where 2 lay.
+    text = tuple(range(40, 53))
+    for back_to, reused in ((9, 9), (8, 0)):
+        kept, edited = KeptTexts(), (*text[:back_to], 90, 91)
+        run(programs, request(text, max_new_tokens=1), kept)
+        tokens, end = run(programs, request(edited), kept)
+        assert end.reused_tokens == reused
+        assert tokens == run(programs, request(edited))[0]
+
+
 def test_what_went_on_is_reported_as_it_is_read(programs, kept):
     tokens, _ = run(programs, request(), kept)
     longer = request((*PROMPT, *tokens, 20, 21, 22))

@@ -58,3 +58,11 @@ def test_a_run_whose_place_was_taken_draws_nothing_more(scripted, run):
     assert list(first) == [NOTHING]
     scripted.allow(None)
     assert list(second)[-2][0]["prompt"] == "<|user|>Second\n<|model|>"
+
+
+def test_a_new_run_counts_before_the_old_one_is_stopped():
+    counted = []
+    session = SimpleNamespace(stop=lambda: counted.append(tab.latest_run))
+    tab = Tab(lambda: session)
+    tab.start()
+    assert counted == [1]
