@@ -9,11 +9,20 @@ import time
 
 import numpy as np
 
-from playground.engine import Finished, Request, Step, decode, keep_programs
+from playground.engine import Beams, Finished, Request, Step, decode, keep_programs
+from playground.engine.kept_texts import KeptTexts
 from playground.engine.programs import Programs
 from playground.models import MistralCausalLM
 from playground.presets import DEFAULT_PRESET
-from playground.samplers import GreedySampler, SamplerValues, TopPSampler
+from playground.samplers import (
+    BeamSampler,
+    BeamValues,
+    ContrastiveSampler,
+    ContrastiveValues,
+    GreedySampler,
+    SamplerValues,
+    TopPSampler,
+)
 
 RUNS = 5
 
@@ -35,13 +44,51 @@ def main() -> None:
         print_speed(programs, f"prompt {length}", length, GreedySampler().values())
     print_speed(programs, "prompt 32, top-p", 32, TopPSampler(p=0.9).values())
     print_speed(programs, "prompt 512, window 256", 512, GreedySampler().values(), 256)
+    print_speed(programs, "prompt 32, 4 beams", 32, BeamSampler(4).values())
+    print_speed(
+        programs, "prompt 32, contrastive 4", 32, ContrastiveSampler(4).values()
+    )
+    print_reuse(programs, 512)
+    model.quantize("int8")
+    bytes_read = sum(np.asarray(weight).nbytes for weight in programs.weights())
+    print(f"int8 weights                {bytes_read / 1e6:8.0f} MB a token")
+    print_speed(programs, "int8, prompt 32", 32, GreedySampler().values())
+    print_speed(programs, "int8, prompt 512", 512, GreedySampler().values())
+
+
+def print_reuse(programs: Programs, length: int) -> None:
+    """Time to the first token of a prompt, the same again, and with 16 tokens more."""
+    kept, times = KeptTexts(), {"anew": [], "again": [], "16 more": []}
+    for run in range(RUNS):
+        prompt = np.random.default_rng(run).integers(100, 40_000, length + 16).tolist()
+        for name, text in (
+            ("anew", prompt[:length]),
+            ("again", prompt[:length]),
+            ("16 more", prompt),
+        ):
+            request = Request(
+                token_ids=tuple(text),
+                max_new_tokens=1,
+                sampler=GreedySampler().values(),
+                seed=0,
+                stop_token_ids=frozenset(),
+                owner="me",
+            )
+            started = time.perf_counter()
+            for event in decode(programs, request, kept=kept):
+                if isinstance(event, Step):
+                    times[name].append(time.perf_counter() - started)
+    print(
+        f"prompt {length}, first token    ",
+        *(f"  {name} {statistics.median(each):6.3f} s" for name, each in times.items()),
+    )
 
 
 def print_speed(
     programs: Programs,
     name: str,
     length: int,
-    sampler: SamplerValues,
+    sampler: SamplerValues | BeamValues | ContrastiveValues,
     window: int | None = None,
 ) -> None:
     """Time to the first token, and tokens per second of reading and writing."""
@@ -58,7 +105,7 @@ def print_speed(
         )
         started = time.perf_counter()
         for event in decode(programs, request):
-            if isinstance(event, Step) and event.index == 0:
+            if isinstance(event, Step | Beams) and event.index == 0:
                 first.append(time.perf_counter() - started)
             if isinstance(event, Finished):
                 read.append(length / event.timings.prefill)

@@ -54,6 +54,14 @@ def test_an_end_token_is_named_with_its_id():
     )
 
 
+def test_what_was_not_read_again_is_told():
+    event = Finished(reason="length", timings=TIMINGS, reused_tokens=1234)
+    words = words_after(event, new_tokens=128)
+    assert words == (
+        "Reached 128 new tokens · 48 tok/s · 1,234 prompt tokens reused · seed 1234"
+    )
+
+
 def test_a_stop_token_of_ones_own_is_not_called_end_token():
     event = Finished(reason="stop", stopped_by=(198,), timings=TIMINGS)
     words = words_after(event, stop_token_ids=(198,))
