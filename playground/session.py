@@ -19,9 +19,8 @@ from playground.engine import (
     Run,
 )
 from playground.models import MistralCausalLM
-from playground.models.loading import Report
 from playground.models.prompting import Answer, draw_seed, make_request, with_text
-from playground.presets import LoadError
+from playground.presets import LoadError, Progress
 from playground.settings import GenerationSettings
 
 MAX_PROMPT_CHARACTERS = 100_000
@@ -200,7 +199,7 @@ def start_engine(
     Texts up to `warm_length` tokens compile nothing once it is ready.
     """
 
-    def load(report: Report) -> MistralCausalLM:
+    def load(report: Progress) -> MistralCausalLM:
         try:
             return MistralCausalLM.from_preset(preset, report=report, **overrides)
         except LoadError as fault:

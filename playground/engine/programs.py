@@ -166,13 +166,11 @@ class Programs:
             put=self.shardings.put_cache,
         )
 
-    def is_new(self, size: int, num_slots: int, rows: int = 1) -> bool:
+    def is_new(
+        self, weights: list[jax.Array], size: int, num_slots: int, rows: int
+    ) -> bool:
         """Whether a forward of this shape has not run yet, and so will compile."""
-        return self._key("forward", size, num_slots, rows) not in self._used
-
-    def _key(self, *shape: str | int) -> tuple[str | int, ...]:
-        """What compiles once: LoRA and int8 change the weights, so they count."""
-        return (*shape, len(self.model.backbone.variables))
+        return _forward_shape(weights, size, num_slots, rows) not in self._used
 
     def forward(
         self,
@@ -195,7 +193,7 @@ class Programs:
         # For JAX, ids from the host and ids from the devices are two programs.
         token_ids = self.shardings.put_whole(token_ids)
         cache = self.shardings.lay_out(cache)
-        with self._timed_if_new("forward", size, cache.num_slots, rows):
+        with self._timed_if_new(*_forward_shape(weights, size, cache.num_slots, rows)):
             return self._forward(weights, cache, token_ids, *place)
 
     def grow(self, cache: KVCache, num_slots: int) -> KVCache:
@@ -229,10 +227,10 @@ class Programs:
     @contextmanager
     def _timed_if_new(self, *shape: str | int) -> Iterator[None]:
         """Count the first call of a shape as building: it traces and compiles."""
-        started, key = time.perf_counter(), self._key(*shape)
+        started = time.perf_counter()
         yield
-        if key not in self._used:
-            self._used.add(key)
+        if shape not in self._used:
+            self._used.add(shape)
             self.build_seconds += time.perf_counter() - started
 
     def shapes(self, longest: int) -> Iterator[tuple[int, int]]:
@@ -254,6 +252,13 @@ class Programs:
         if size == 1:  # a token from the device, as when decoding
             token = self.forward(weights, cache, token, 1, 1, 1)[0]
         token.block_until_ready()
+
+
+def _forward_shape(
+    weights: list[jax.Array], size: int, num_slots: int, rows: int
+) -> tuple[str | int, ...]:
+    """What a forward compiles for. LoRA and int8 add weights: their number counts."""
+    return ("forward", size, num_slots, rows, len(weights))
 
 
 def _probabilities(logits: jax.Array, temperature: jax.Array) -> jax.Array:

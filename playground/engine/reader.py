@@ -111,7 +111,7 @@ class Reader:
         if self.cache is None:
             self.cache = self.programs.empty_cache(slots)
         slots = max(slots, self.cache.num_slots)
-        if self.programs.is_new(size, slots, self.cache.rows):
+        if self.programs.is_new(self.weights, size, slots, self.cache.rows):
             kind = "reading" if size > 1 else "generating"
             yield Compiling(program=f"{kind}, texts up to {slots} tokens")
         if slots > self.cache.num_slots:

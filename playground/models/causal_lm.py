@@ -114,8 +114,8 @@ class CausalLM(Task):
         )
         if isinstance(inputs, str):
             return write(inputs)
-        is_dataset = as_texts(inputs) is None and not isinstance(inputs, Mapping)
-        is_dataset = is_dataset and isinstance(inputs, Iterable)
+        is_batch = as_texts(inputs) is not None or isinstance(inputs, Mapping)
+        is_dataset = isinstance(inputs, Iterable) and not is_batch
         batches = inputs if is_dataset else [inputs]
         return [write(prompt) for batch in batches for prompt in _prompts(batch)]
 

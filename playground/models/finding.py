@@ -5,14 +5,13 @@ from functools import partial
 from typing import Any
 
 from playground.models.layout_map import local_share
-from playground.models.loading import Report
 from playground.models.quantization import weights_dtype
-from playground.presets import Description, describe, resolve
+from playground.presets import Description, Progress, describe, resolve
 from playground.presets.memory import require_memory
 
 
 def find_preset(
-    preset: str, load_weights: bool, report: Report, dtype: Any
+    preset: str, load_weights: bool, report: Progress, dtype: Any
 ) -> Description:
     """The preset's checkpoint, or without weights its description.
 

@@ -1,6 +1,6 @@
 """From a checkpoint's files to a backbone's variables."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
 
@@ -11,15 +11,8 @@ from jax.sharding import NamedSharding
 
 from playground.engine.sharding import distribute
 from playground.models.quantization import quantize_rows
-from playground.presets import Checkpoint, LoadError
+from playground.presets import Checkpoint, LoadError, Progress
 from playground.presets.errors import listed
-
-Report = Callable[[str, float | None], None]
-
-
-def say_nothing(message: str, fraction: float | None) -> None:
-    """A `Report` for whoever does not want to hear."""
-    del message, fraction
 
 
 def placeholder(
@@ -75,7 +68,7 @@ def _assign_checked(path: str, values: np.ndarray, variable: Any) -> Iterator[st
         _assign(variable, values)
 
 
-def assign_weights(backbone: Any, checkpoint: Checkpoint, report: Report) -> None:
+def assign_weights(backbone: Any, checkpoint: Checkpoint, report: Progress) -> None:
     """Assign every tensor of the checkpoint to the variable of its path.
 
     Raises LoadError that lists all tensors without a variable, variables without a

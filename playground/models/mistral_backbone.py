@@ -11,16 +11,17 @@ from playground.engine.kv_cache import KVCache
 from playground.models.attention import LayerCache
 from playground.models.finding import check_memory, find_preset
 from playground.models.layout_map import head_sharding, in_even_parts, layout_map
-from playground.models.loading import (
-    Report,
-    assign_weights,
-    placeholder,
-    say_nothing,
-)
+from playground.models.loading import assign_weights, placeholder
 from playground.models.quantization import Quantizable, as_policy, without_int8
 from playground.models.token_embedding import TokenEmbedding
 from playground.models.transformer_decoder import MistralTransformerDecoder
-from playground.presets import Checkpoint, Description, PresetsProperty
+from playground.presets import (
+    Checkpoint,
+    Description,
+    PresetsProperty,
+    Progress,
+    say_nothing,
+)
 
 CONFIG = (
     "vocabulary_size",
@@ -248,7 +249,7 @@ class MistralBackbone(Quantizable):
         preset: str,
         load_weights: bool = True,
         *,
-        report: Report = say_nothing,
+        report: Progress = say_nothing,
         **kwargs: Any,
     ) -> "MistralBackbone":
         """A backbone from a preset.
@@ -267,7 +268,7 @@ class MistralBackbone(Quantizable):
         cls,
         checkpoint: Description,
         load_weights: bool = True,
-        report: Report = say_nothing,
+        report: Progress = say_nothing,
         **kwargs: Any,
     ) -> "MistralBackbone":
         """A backbone from files that were opened and checked.

@@ -15,12 +15,11 @@ from playground.engine import Programs
 from playground.engine.kv_cache import KVCache
 from playground.models.causal_lm import CausalLM
 from playground.models.finding import find_preset
-from playground.models.loading import Report, say_nothing
 from playground.models.mistral_backbone import MistralBackbone
 from playground.models.mistral_causal_lm_preprocessor import (
     MistralCausalLMPreprocessor,
 )
-from playground.presets import PresetsProperty
+from playground.presets import PresetsProperty, Progress, say_nothing
 from playground.presets.keras import write_keras_preset
 
 
@@ -57,7 +56,7 @@ class MistralCausalLM(CausalLM):
         preset: str,
         load_weights: bool = True,
         *,
-        report: Report = say_nothing,
+        report: Progress = say_nothing,
         **kwargs: Any,
     ) -> "MistralCausalLM":
         """A model from a preset, with its preprocessor.

@@ -6,9 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from playground.models.loading import Report, say_nothing
 from playground.models.texts import Texts, as_texts
-from playground.presets import PresetsProperty, describe
+from playground.presets import PresetsProperty, Progress, describe, say_nothing
 from playground.tokenizers import Tokenizer, render_chat
 
 Padded = dict[str, NDArray[np.int32]]
@@ -51,7 +50,7 @@ class MistralCausalLMPreprocessor:
 
     @classmethod
     def from_preset(
-        cls, preset: str, *, report: Report = say_nothing, **kwargs: Any
+        cls, preset: str, *, report: Progress = say_nothing, **kwargs: Any
     ) -> "MistralCausalLMPreprocessor":
         """The preprocessor of a preset; no weights are read or downloaded.
 

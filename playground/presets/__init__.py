@@ -8,6 +8,7 @@ from playground.presets.catalog import (
     presets_of,
 )
 from playground.presets.checkpoint import Checkpoint, Description
+from playground.presets.downloads.progress import Progress, say_nothing
 from playground.presets.errors import LoadError
 from playground.presets.source import describe, is_on_this_machine, resolve
 
@@ -19,8 +20,10 @@ __all__ = [
     "LoadError",
     "Preset",
     "PresetsProperty",
+    "Progress",
     "describe",
     "is_on_this_machine",
     "presets_of",
     "resolve",
+    "say_nothing",
 ]

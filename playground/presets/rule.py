@@ -63,13 +63,20 @@ def differences(table: list[Rule], found: Mapping[str, Shape]) -> list[str]:
     return faults
 
 
-def tensors_fault(name: str, faults: list[str]) -> LoadError:
-    """All that is wrong with a model's tensors, in one error."""
-    return LoadError(
-        f"The tensors of {name} do not fit its configuration:"
-        + listed(faults)
-        + "\nOnly plain Llama and Mistral decoders are supported."
-    )
+def require_fit(
+    name: str, table: list[Rule], found: Mapping[str, Shape], *more: str
+) -> None:
+    """Compares the tensors found with the table.
+
+    Raises one LoadError with all `differences`, and with `more` faults of the tensors.
+    """
+    faults = [*differences(table, found), *more]
+    if faults:
+        raise LoadError(
+            f"The tensors of {name} do not fit its configuration:"
+            + listed(faults)
+            + "\nOnly plain Llama and Mistral decoders are supported."
+        )
 
 
 def require_finite(values: Values, tensor: str, file: str) -> None:

@@ -14,8 +14,7 @@ from playground.presets.gguf.file import GGUFFile
 from playground.presets.rule import (
     Rule,
     Values,
-    differences,
-    tensors_fault,
+    require_fit,
     unchanged,
 )
 
@@ -117,9 +116,7 @@ def _same(tensor: str, shape: tuple[int, ...], path: str) -> Rule:
 def check_tensors(file: GGUFFile, table: list[Rule]) -> None:
     """Compares the file with the table. Raises one LoadError with all differences."""
     found = {info.name: info.shape for info in file.tensors.values()}
-    faults = differences(table, found)
-    if faults:
-        raise tensors_fault(file.path.name, faults)
+    require_fit(file.path.name, table, found)
 
 
 def read_tensors(file: GGUFFile, table: list[Rule]) -> Iterator[tuple[str, Values]]:

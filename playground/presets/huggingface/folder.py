@@ -34,7 +34,7 @@ def load_huggingface(folder: Path, values: dict[str, Any], name: str) -> Checkpo
     table = rules(config)
     check_tensors(found, table, name)
     return Checkpoint(
-        **vars(describe_huggingface(folder, values, name)),
+        **vars(_described(folder, values, name, config)),
         tensors=partial(read_tensors, found, table),
         num_bytes=num_bytes(table),
     )
@@ -44,7 +44,12 @@ def describe_huggingface(
     folder: Path, values: dict[str, Any], name: str
 ) -> Description:
     """The same without weights, which need not be there. Raises LoadError."""
-    config = config_from_huggingface(values, name)
+    return _described(folder, values, name, config_from_huggingface(values, name))
+
+
+def _described(
+    folder: Path, values: dict[str, Any], name: str, config: dict[str, Any]
+) -> Description:
     return Description(
         name=name,
         config=config,

@@ -18,9 +18,8 @@ from playground.presets.rule import (
     Rule,
     Shape,
     Values,
-    differences,
     require_finite,
-    tensors_fault,
+    require_fit,
 )
 from playground.presets.shards import read_weight_map, shard_names
 
@@ -117,14 +116,13 @@ def _opened(file: Path) -> Iterator[Any]:
 
 def check_tensors(found: dict[str, TensorInfo], table: list[Rule], name: str) -> None:
     """Compares the files with the table. Raises one LoadError with all differences."""
-    faults = differences(table, {tensor: info.shape for tensor, info in found.items()})
-    faults += [
+    shapes = {tensor: info.shape for tensor, info in found.items()}
+    unreadable = [
         f"{tensor} is stored as {info.type}; supported: {', '.join(_READABLE_TYPES)}"
         for tensor, info in found.items()
         if info.type not in _READABLE_TYPES
     ]
-    if faults:
-        raise tensors_fault(name, faults)
+    require_fit(name, table, shapes, *unreadable)
 
 
 def read_tensors(

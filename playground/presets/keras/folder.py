@@ -52,7 +52,7 @@ def load_keras_preset(folder: Path, values: dict[str, Any], name: str) -> Checkp
     table = names.rules(config)
     check_arrays(found, table, name)
     return Checkpoint(
-        **vars(describe_keras_preset(folder, values, name)),
+        **vars(_described(folder, name, config)),
         tensors=partial(read_arrays, found, table),
         num_bytes=num_bytes(table),
     )
@@ -62,7 +62,10 @@ def describe_keras_preset(
     folder: Path, values: dict[str, Any], name: str
 ) -> Description:
     """The same without weights, which need not be there. Raises LoadError."""
-    config = config_from_keras(values, name)
+    return _described(folder, name, config_from_keras(values, name))
+
+
+def _described(folder: Path, name: str, config: dict[str, Any]) -> Description:
     preprocessor = _preprocessor(folder)
     adds_start_token = preprocessor.get("add_start_token") is not False
     return Description(

@@ -19,9 +19,8 @@ from playground.presets.rule import (
     Rule,
     Shape,
     Values,
-    differences,
     require_finite,
-    tensors_fault,
+    require_fit,
 )
 from playground.presets.shards import read_weight_map, shard_names
 
@@ -117,14 +116,13 @@ def _opened(file: Path) -> Iterator[h5py.File]:
 
 def check_arrays(found: dict[str, ArrayInfo], table: list[Rule], name: str) -> None:
     """Compares the files with the table. Raises one LoadError with all differences."""
-    faults = differences(table, {path: info.shape for path, info in found.items()})
-    faults += [
+    shapes = {path: info.shape for path, info in found.items()}
+    unreadable = [
         f"{path} is stored as {info.type}; float32, float16 and bfloat16 are supported"
         for path, info in found.items()
         if info.type not in ("float32", "float16", "bfloat16")
     ]
-    if faults:
-        raise tensors_fault(name, faults)
+    require_fit(name, table, shapes, *unreadable)
 
 
 def read_arrays(
