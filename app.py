@@ -1,6 +1,7 @@
 """Opens the page: `python app.py`, on this machine or as a Hugging Face Space.
 
-PLAYGROUND_PRESET names the model, PLAYGROUND_MAX_NEW_TOKENS bounds a run,
+PLAYGROUND_PRESET names the model, PLAYGROUND_MAX_NEW_TOKENS and PLAYGROUND_MAX_SECONDS
+bound a run, PLAYGROUND_PEOPLE says how many are written for at once,
 GRADIO_SERVER_NAME and GRADIO_SERVER_PORT say where the page listens.
 """
 
@@ -18,7 +19,7 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 import gradio as gr
 
 from playground.controls import BY_NAME
-from playground.engine import Engine
+from playground.engine import MAX_ACTIVE, Engine
 from playground.models import MistralCausalLM
 from playground.presets import DEFAULT_PRESET
 from playground.session import start_engine
@@ -40,6 +41,7 @@ def print_progress(engine: Engine[MistralCausalLM]) -> None:
         status = engine.status
         percent = "" if status.fraction is None else f" {status.fraction:.0%}"
         line = f"{status.message or status.phase}{percent}"
+        line = "Ready" if status.phase == "ready" else line
         if line != printed:
             print(line, flush=True)
         if status.phase in ("ready", "failed"):
@@ -88,7 +90,11 @@ limit = int(BY_NAME["max_new_tokens"].maximum or 0)
 limit = whole_number("PLAYGROUND_MAX_NEW_TOKENS", limit, maximum=limit)
 preset = os.environ.get("PLAYGROUND_PRESET") or DEFAULT_PRESET
 if gr.NO_RELOAD:  # the model survives the hot reload of `gradio app.py`
-    engine = start_engine(preset)
+    engine = start_engine(
+        preset,
+        warm_rows=whole_number("PLAYGROUND_PEOPLE", MAX_ACTIVE, maximum=MAX_ACTIVE),
+        max_seconds=whole_number("PLAYGROUND_MAX_SECONDS", 600, maximum=86_400),
+    )
 demo = build(engine, preset, max_new_tokens=limit)
 
 if __name__ == "__main__":

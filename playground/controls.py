@@ -198,6 +198,13 @@ CONTROLS: tuple[Control, ...] = (
         optional=True,
     ),
     Control(
+        name="shorten_prompt",
+        label="Shorten a long prompt",
+        help="Leave out the beginning of a prompt that is too long. Off: refuse it.",
+        kind="toggle",
+        default=False,
+    ),
+    Control(
         name="stop_token_ids",
         label="Stop tokens",
         help="auto: the model's end token. none: to the full length. Or ids: 2, 198.",

@@ -170,9 +170,12 @@ def _request(model: MistralCausalLM, prompt: str, transcript: Transcript) -> Req
         seed=transcript.seed,
         max_length=settings.max_length,
         max_new_tokens=settings.max_new_tokens,
+        shorten_prompt=settings.shorten_prompt,
         stop_token_ids=settings.stop_token_ids,
         sliding_window=settings.sliding_window,
     )
+    if request.left_out_tokens:
+        prompt = preprocessor.tokenizer.detokenize(request.token_ids)
     transcript.prompt_text, transcript.prompt_token_ids = prompt, request.token_ids
     return request
 
@@ -191,12 +194,16 @@ def _sampler(settings: GenerationSettings) -> samplers.Sampler:
 
 
 def start_engine(
-    preset: str, warm_length: int = WARM_LENGTH, **overrides: Any
+    preset: str,
+    warm_length: int = WARM_LENGTH,
+    warm_rows: int = 1,
+    max_seconds: float | None = None,
+    **overrides: Any,
 ) -> Engine[MistralCausalLM]:
     """An engine that loads `preset` in the background; returns at once.
 
-    `overrides` replace the preset's own arguments, such as `sliding_window` or `dtype`.
-    Texts up to `warm_length` tokens compile nothing once it is ready.
+    `overrides` replace the preset's own arguments, such as `sliding_window` or `dtype`;
+    the other arguments are `Engine`'s.
     """
 
     def load(report: Progress) -> MistralCausalLM:
@@ -205,4 +212,4 @@ def start_engine(
         except LoadError as fault:
             raise ModelUnavailable(str(fault)) from fault
 
-    return Engine(load, warm_length)
+    return Engine(load, warm_length, warm_rows, max_seconds)

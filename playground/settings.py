@@ -27,6 +27,7 @@ class GenerationSettings:
     seed: int | None = _default("seed")
     max_new_tokens: int | None = _default("max_new_tokens")
     max_length: int | None = _default("max_length")
+    shorten_prompt: bool = _default("shorten_prompt")
     stop_token_ids: str | tuple[int, ...] | None = _default("stop_token_ids")
     sliding_window: int | None = _default("sliding_window")
     chat: bool = _default("chat")

@@ -1,12 +1,19 @@
 """The real model and its engine, loaded once; small random models."""
 
+import io
 from collections.abc import Iterator
 
 import numpy as np
 import pytest
+import sentencepiece
 
 from playground.engine import Engine
-from playground.models import MistralBackbone, MistralCausalLM
+from playground.models import (
+    MistralBackbone,
+    MistralCausalLM,
+    MistralCausalLMPreprocessor,
+    MistralTokenizer,
+)
 from playground.session import start_engine
 
 REAL = "smollm2_135m_instruct"
@@ -58,3 +65,24 @@ def tiny_model(**overrides: object) -> MistralCausalLM:
         if len(variable.shape) > 1:
             variable.assign(numbers.normal(0, 0.4, variable.shape))
     return MistralCausalLM(backbone)
+
+
+WORDS = ["the sea is wide", "the sky is wider", "a new low", "lower and lower still"]
+
+
+@pytest.fixture(scope="session")
+def preprocessor() -> MistralCausalLMPreprocessor:
+    """A tiny vocabulary, for small models that read text."""
+    proto = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(WORDS * 3),
+        model_writer=proto,
+        model_type="bpe",
+        vocab_size=300,
+        byte_fallback=True,
+        num_threads=1,
+        minloglevel=2,
+    )
+    return MistralCausalLMPreprocessor(
+        MistralTokenizer(proto.getvalue()), sequence_length=12
+    )

@@ -45,6 +45,7 @@ def add_parser(commands: Any) -> None:
     for name in ("max_length", "max_new_tokens"):
         flag = f"--{name.replace('_', '-')}"
         length.add_argument(flag, type=int, metavar="N", help=BY_NAME[name].help)
+    add("--shorten-prompt", action="store_true", help=BY_NAME["shorten_prompt"].help)
     add("--stop-token-ids", default="auto", help=BY_NAME["stop_token_ids"].help)
     add("--strip-prompt", action="store_true", help=BY_NAME["strip_prompt"].help)
     add("--json", action="store_true", help="print one JSON object at the end instead")
@@ -62,6 +63,7 @@ def _settings(options: argparse.Namespace) -> GenerationSettings:
         seed=options.seed,
         max_new_tokens=max_new_tokens,
         max_length=options.max_length,
+        shorten_prompt=options.shorten_prompt,
         stop_token_ids=parse_token_ids(options.stop_token_ids),
         sliding_window=options.sliding_window,
         chat=options.chat,
@@ -142,6 +144,7 @@ def _report(
         "token_ids": transcript.token_ids,
         "text": shown + transcript.text,
         "finish_reason": finished.reason,
+        "left_out_tokens": finished.left_out_tokens,
         "stopped_by": list(finished.stopped_by),
         "timings": {"load": load_seconds, **asdict(finished.timings)},
         "compilations": finished.compilations,

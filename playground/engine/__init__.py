@@ -3,6 +3,8 @@
 from playground.engine.compilation import Compilations, compilations, keep_programs
 from playground.engine.decoding import decode
 from playground.engine.engine import (
+    MAX_ACTIVE,
+    MAX_WAITING,
     WAITING_SECONDS,
     WARM_LENGTH,
     BusyError,
@@ -29,6 +31,8 @@ from playground.engine.programs import Programs
 from playground.engine.request import Request
 
 __all__ = [
+    "MAX_ACTIVE",
+    "MAX_WAITING",
     "WAITING_SECONDS",
     "WARM_LENGTH",
     "Beam",

@@ -19,12 +19,13 @@ import numpy as np
 
 from playground.engine import search_programs
 from playground.engine.events import Beam, Beams, Event
-from playground.engine.reader import Cancelled, Reader, require_usable
+from playground.engine.reader import Reader, require_usable
+from playground.engine.rows import repeat_rows, rows_for, select_rows
 from playground.samplers import BeamValues
 
 
 def beam_search(
-    reader: Reader, sampler: BeamValues, logits: jax.Array, cancelled: Cancelled
+    reader: Reader, sampler: BeamValues, logits: jax.Array
 ) -> Iterator[Event]:
     """Search on from the `logits` [1, V] after the prompt.
 
@@ -40,8 +41,8 @@ def beam_search(
         if all(beam.is_finished for beam in deciding):
             yield reader.finished("stop", request.stop_at_end(kept[0].token_ids))
             return
-        if cancelled():
-            yield reader.finished("cancelled")
+        if reason := reader.interrupted():
+            yield reader.finished(reason)
             return
         if index < last:
             position = len(request.token_ids) + index
@@ -56,13 +57,13 @@ class _Search:
     def __init__(self, reader: Reader, sampler: BeamValues) -> None:
         self.reader = reader
         self.num_beams = sampler.num_beams
-        self.rows = search_programs.rows_for(sampler.num_beams)
+        self.rows = rows_for(sampler.num_beams)
         self.temperature = np.float32(sampler.temperature)
         self.live: list[Beam] = [Beam()]
         self.finished: list[Beam] = []
         self.parents: list[int] = [0]
         assert reader.cache is not None, "the prompt was read"
-        reader.cache = search_programs.repeat_rows(reader.cache, rows=self.rows)
+        reader.cache = repeat_rows(reader.cache, rows=self.rows)
 
     def extend(self, logits: jax.Array) -> tuple[tuple[Beam, ...], tuple[Beam, ...]]:
         """The beams that are kept and the best that are not, each best first."""
@@ -96,6 +97,6 @@ class _Search:
         reader = self.reader
         assert reader.cache is not None
         if self.parents != list(range(len(self.parents))):
-            reader.cache = search_programs.select_rows(reader.cache, rows)
+            reader.cache = select_rows(reader.cache, rows)
         logits, _ = reader.read(np.array(tokens, np.int32), position)
         return logits

@@ -17,6 +17,7 @@ class Clock:
         self._seconds = {"prefill": 0.0, "decode": 0.0}
         self._new_tokens = 0
         self._resume()
+        self._started = self._since
 
     def _resume(self) -> None:
         self._since = time.perf_counter()
@@ -38,6 +39,11 @@ class Clock:
     def tokens_per_second(self) -> float:
         steps, seconds = self._new_tokens - 1, self._seconds["decode"]
         return steps / seconds if steps > 0 and seconds > 0 else 0.0
+
+    @property
+    def seconds(self) -> float:
+        """Since the run began, all included."""
+        return time.perf_counter() - self._started
 
     def compilations(self) -> int:
         """XLA programs built since the start, in this process."""

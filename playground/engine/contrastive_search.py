@@ -14,14 +14,15 @@ import numpy as np
 
 from playground.engine import search_programs
 from playground.engine.events import Candidate, Event, Step
-from playground.engine.reader import Cancelled, Reader, require_usable
+from playground.engine.reader import Reader, require_usable
+from playground.engine.rows import repeat_rows, rows_for
 from playground.samplers import ContrastiveValues
 
 FIRST_CAPACITY = 512
 
 
 def contrastive_search(
-    reader: Reader, sampler: ContrastiveValues, logits: jax.Array, cancelled: Cancelled
+    reader: Reader, sampler: ContrastiveValues, logits: jax.Array
 ) -> Iterator[Event]:
     """Search on from the `logits` [1, V] after the prompt.
 
@@ -29,10 +30,10 @@ def contrastive_search(
     the one that is taken then stands for all.
     """
     request, best = reader.request, 0
-    rows = min(search_programs.rows_for(sampler.k), logits.shape[-1])
+    rows = min(rows_for(sampler.k), logits.shape[-1])
     history = _history(reader)
     assert reader.cache is not None, "the prompt was read"
-    reader.cache = search_programs.repeat_rows(reader.cache, rows=rows)
+    reader.cache = repeat_rows(reader.cache, rows=rows)
     for index in range(request.max_new_tokens):
         position = np.int32(len(request.token_ids) + index)
         probabilities, token_ids = search_programs.likeliest(
@@ -56,8 +57,8 @@ def contrastive_search(
         if stop := request.stop_at_end(reader.made):
             yield reader.finished("stop", stop)
             return
-        if cancelled():
-            yield reader.finished("cancelled")
+        if reason := reader.interrupted():
+            yield reader.finished(reason)
             return
     yield reader.finished("length")
 

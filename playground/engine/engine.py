@@ -1,28 +1,29 @@
 """The thread that owns the model: it loads it, warms it up, and runs everybody's text.
 
-Active runs take turns, one event each: a chunk of a prompt, or one token. So nobody
-waits for another person's whole answer, and a new run starts within one chunk.
+Up to MAX_ACTIVE runs are active, as the scheduler sees fit; the others wait in line.
 """
 
 import logging
 import queue
 import threading
 from collections import deque
-from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Generic, Literal, TypeVar
 
 from playground.engine.compilation import compilations, keep_programs
-from playground.engine.decoding import decode
 from playground.engine.events import Event, Finished, Loading, Queued
 from playground.engine.kept_texts import KeptTexts
 from playground.engine.programs import CachedModel, Programs
 from playground.engine.request import Request
+from playground.engine.scheduler import Scheduler
 
 MAX_ACTIVE = 8
 MAX_WAITING = 64
 WARM_LENGTH = 1024
 WAITING_SECONDS = 0.25
+PREPARING = "Preparing for several people at once"
 
 Report = Callable[[str, float | None], None]
 ModelT = TypeVar("ModelT", bound=CachedModel)
@@ -31,7 +32,10 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class Status:
-    """What the engine is doing, for a status line. `fraction` is in [0, 1] or None."""
+    """What the engine is doing, for a status line. `fraction` is in [0, 1] or None.
+
+    "ready" with a fraction: runs are served, and programs for more at once are built.
+    """
 
     phase: Literal["loading", "compiling", "ready", "failed", "closed"]
     message: str
@@ -66,6 +70,12 @@ class Run:
     def put(self, event: Event) -> None:
         self._events.put(event)
 
+    def fail(self, error: Exception) -> None:
+        """End the run with the words of an error."""
+        _log.error("A run failed", exc_info=error)
+        message = f"{type(error).__name__}: {error}"
+        self.put(Finished(reason="error", message=message))
+
     def __iter__(self) -> Iterator[Event]:
         """Events as they come; while the run waits, its place, a few times a second.
 
@@ -91,14 +101,22 @@ class Engine(Generic[ModelT]):
 
     `load(report)` makes the model on the engine's own thread; it calls
     `report(message, fraction)` as it gets on. Texts up to `warm_length` tokens compile
-    nothing once the engine is ready.
+    nothing once the engine is ready. Up to `warm_rows` of them are decoded in one step,
+    as soon as those programs are built too; others take turns. No run takes longer than
+    `max_seconds`.
     """
 
     def __init__(
-        self, load: Callable[[Report], ModelT], warm_length: int = WARM_LENGTH
+        self,
+        load: Callable[[Report], ModelT],
+        warm_length: int = WARM_LENGTH,
+        warm_rows: int = 1,
+        max_seconds: float | None = None,
     ) -> None:
         self._load = load
         self._warm_length = warm_length
+        self._warm_rows = warm_rows
+        self._max_seconds = max_seconds
         self._model: ModelT | None = None
         self._status = Status(phase="loading", message="Starting")
         self._kept = KeptTexts()
@@ -120,7 +138,7 @@ class Engine(Generic[ModelT]):
 
     def submit(self, request: Request) -> Run:
         """Start a run, or line it up. Raises BusyError when the line is full."""
-        run = Run(request, self)
+        run = Run(replace(request, max_seconds=self._max_seconds), self)
         with self._changed:
             if len(self._waiting) >= MAX_WAITING:
                 raise BusyError(
@@ -138,7 +156,7 @@ class Engine(Generic[ModelT]):
         with self._changed:
             if run not in self._waiting:
                 return None
-            if self._num_active == 0 and self._status.phase != "ready":
+            if self._num_active == 0 and self._status.message != "Ready":
                 message, fraction = self._status.message, self._status.fraction
                 return Loading(message=message, fraction=fraction)
             return Queued(ahead=self._num_active + self._waiting.index(run))
@@ -206,61 +224,50 @@ class Engine(Generic[ModelT]):
 
     def _take_turns(self, programs: Programs) -> None:
         """Serve runs; whenever there is none, warm up what is still cold."""
-        active: deque[tuple[Run, Generator[Event]]] = deque()
-        cold = deque(programs.shapes(self._warm_length))
-        total, built_before = len(cold), compilations().built
+        scheduler = Scheduler(programs, self._kept)
+        length, rows = self._warm_length, self._warm_rows
+        one = [partial(programs.warm_up, *s) for s in programs.shapes(length)]
+        more = [
+            partial(programs.warm_up_rows, *shape)
+            for shape in programs.row_shapes(length, rows)
+        ]
+        cold, built_before = deque([*one, *more]), compilations().built
         while not self._closed:
             builds = compilations().built > built_before
-            self._report_warmth(total - len(cold), total, builds)
-            self._admit(programs, active, idle=not cold)
-            if active:
-                run, events = active.popleft()
-                if self._advance(run, events):
-                    active.append((run, events))
-                else:
-                    events.close()  # now, as its text is kept for the next run
+            self._report_warmth(len(cold), len(one), len(more), builds)
+            self._admit(scheduler, idle=not cold)
+            if scheduler:
+                scheduler.advance()
             elif cold:
-                programs.warm_up(*cold.popleft())
-        for run, _ in active:
-            run.put(Finished(reason="cancelled"))
+                cold.popleft()()
+        scheduler.close()
 
-    def _report_warmth(self, done: int, total: int, builds: bool) -> None:
-        """`builds`: programs are compiled, not just read back from the last start."""
-        if self._status.phase == "ready":
-            return
-        if done == total:
-            self._set_status(Status(phase="ready", message="Ready"))
-        else:
+    def _report_warmth(self, left: int, one: int, more: int, builds: bool) -> None:
+        """`left` programs are cold, of those for `one` text and then for `more`.
+
+        `builds`: they are compiled, not just read back from the last start.
+        """
+        if left > more:
             message = "Compiling, first time only" if builds else "Warming up"
-            status = Status(phase="compiling", message=message, fraction=done / total)
+            done = 1 - (left - more) / one
+            status = Status(phase="compiling", message=message, fraction=done)
+        elif left:
+            done = 1 - left / more
+            status = Status(phase="ready", message=PREPARING, fraction=done)
+        else:
+            status = Status(phase="ready", message="Ready")
+        if status != self._status:
             self._set_status(status)
 
-    def _admit(
-        self,
-        programs: Programs,
-        active: deque[tuple[Run, Generator[Event]]],
-        idle: bool,
-    ) -> None:
+    def _admit(self, scheduler: Scheduler, idle: bool) -> None:
         """Let waiting runs in; with nothing else to do, sleep until there is one."""
         with self._changed:
-            self._num_active = len(active)
-            if idle and not active:
+            self._num_active = len(scheduler)
+            if idle and not scheduler:
                 self._changed.wait_for(lambda: self._waiting or self._closed)
-            while self._waiting and len(active) < MAX_ACTIVE:
-                run = self._waiting.popleft()
-                events = decode(programs, run.request, run.is_cancelled, self._kept)
-                active.append((run, events))
-            self._num_active = len(active)
-
-    def _advance(self, run: Run, events: Iterator[Event]) -> bool:
-        """Hand on the run's next event; False when that was its last."""
-        try:
-            event = next(events)
-        except Exception as error:
-            _log.exception("A run failed")
-            event = Finished(reason="error", message=f"{type(error).__name__}: {error}")
-        run.put(event)
-        return not isinstance(event, Finished)
+            while self._waiting and len(scheduler) < MAX_ACTIVE:
+                scheduler.admit(self._waiting.popleft())
+            self._num_active = len(scheduler)
 
     def _dismiss(self, reason: Literal["cancelled", "error"], message: str) -> None:
         with self._changed:

@@ -8,7 +8,7 @@ A run ends with exactly one `Finished`, whatever happens:
 from dataclasses import dataclass, field
 from typing import Literal
 
-FinishReason = Literal["stop", "length", "cancelled", "error"]
+FinishReason = Literal["stop", "length", "time", "cancelled", "error"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,9 +115,10 @@ class Finished:
     """The end of a run.
 
     `stopped_by` is the stop, one token or several, when `reason` is "stop". `message`
-    explains an "error" in words fit to show. `text` is the rest that was held back.
-    `compilations` counts the XLA programs this run had to build, `reused_tokens` the
-    prompt's tokens that were read in an earlier run.
+    explains "time" or an "error" in words fit to show. `text` is the rest that was held
+    back. `compilations` counts the XLA programs this run had to build, `reused_tokens`
+    the prompt's tokens that were read in an earlier run, and `left_out_tokens` those
+    of a too long prompt that were not read at all.
     """
 
     reason: FinishReason
@@ -127,6 +128,7 @@ class Finished:
     timings: Timings = field(default_factory=Timings)
     compilations: int = 0
     reused_tokens: int = 0
+    left_out_tokens: int = 0
 
 
 Event = Queued | Loading | Compiling | PrefillProgress | Step | Beams | Finished

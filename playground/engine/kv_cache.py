@@ -23,6 +23,7 @@ on CPU updates both in place and reads them without a copy.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -31,6 +32,7 @@ import numpy as np
 from jax import lax
 
 EMPTY = -1
+FEW_QUERIES = 8  # for one head: those of its group, times the new tokens
 
 
 class KVCache(NamedTuple):
@@ -165,7 +167,7 @@ def attend(
     query = query.reshape(rows, num_new, heads, group, head_dim)
     query = query.transpose(0, 2, 3, 1, 4) * jnp.asarray(head_dim**-0.5, query.dtype)
     query = query.reshape(rows * heads, group * num_new, head_dim)
-    scores = jnp.einsum("kgd,kds->kgs", query, keys, preferred_element_type=jnp.float32)
+    scores = _scores(query, keys)
     scores = scores.reshape(rows, heads, group, num_new, -1)
     # Finite, so that a padded query that sees nobody gives zeros and not NaN.
     lowest = jnp.finfo(jnp.float32).min
@@ -178,3 +180,16 @@ def attend(
     attended = attended.reshape(rows, heads, group, num_new, head_dim)
     attended = attended.transpose(0, 3, 1, 2, 4)
     return attended.reshape(rows, num_new, query_heads, head_dim)
+
+
+def _scores(query: jax.Array, keys: jax.Array) -> jax.Array:
+    """query [N, G, H], keys [N, H, S] -> float32 [N, G, S].
+
+    For few queries one product for each is up to twice as fast on CPU as one for all:
+    a vector times a matrix needs no packing.
+    """
+    dot = partial(jnp.einsum, preferred_element_type=jnp.float32)
+    if query.shape[1] > FEW_QUERIES:
+        return dot("kgd,kds->kgs", query, keys)
+    each = [dot("kd,kds->ks", query[:, g], keys) for g in range(query.shape[1])]
+    return jnp.stack(each, axis=1)

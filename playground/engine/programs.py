@@ -10,7 +10,7 @@ a person can change is an array input, so only shapes compile:
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -23,12 +23,15 @@ from jax.sharding import NamedSharding
 
 from playground.engine import kv_cache
 from playground.engine.kv_cache import KVCache
+from playground.engine.rows import put_row, repeat_rows, select_rows
 from playground.engine.sharding import shardings
 from playground.samplers import ChainValues, GreedySampler, Sampler, encode, sample
 
 CHUNKS = (32, 128)
 FIRST_SLOTS = 512
 UNKNOWN_CONTEXT = 32768
+Numbers = int | Sequence[int]
+"""A whole number for each row, or one for all."""
 
 
 class Backbone(Protocol):
@@ -177,20 +180,20 @@ class Programs:
         weights: list[jax.Array],
         cache: KVCache,
         token_ids: np.ndarray | jax.Array,
-        start: int,
-        count: int,
-        window: int,
+        start: Numbers,
+        count: Numbers,
+        window: Numbers,
     ) -> tuple[jax.Array, jax.Array, KVCache]:
         """Read `count` tokens of each row of the cache.
 
-        token_ids [B * T], row after row, stand at `start` and on. Gives the logits
+        token_ids [B * T], row after row, stand at `start` and on. The three numbers are
+        those of each row [B], or one for all. Gives the logits
         [B, V] after the last one, the hidden states [B, T, hidden_dim], and the cache
         with them; the given cache is used up.
         """
         rows = cache.rows
-        place = [np.full(rows, each, np.int32) for each in (start, count, window)]
+        place = [_each_row(each, rows) for each in (start, count, window)]
         size = token_ids.size // rows
-        # For JAX, ids from the host and ids from the devices are two programs.
         token_ids = self.shardings.put_whole(token_ids)
         cache = self.shardings.lay_out(cache)
         with self._timed_if_new(*_forward_shape(weights, size, cache.num_slots, rows)):
@@ -201,10 +204,13 @@ class Programs:
         with self._timed_if_new("grow", cache.num_slots, num_slots, cache.rows):
             return self._grow(cache, num_slots=num_slots)
 
-    def sample(self, logits: jax.Array, values: ChainValues, step: int) -> jax.Array:
-        """A token [1] for logits [1, V]; `step` numbers the draw."""
-        with self._timed_if_new("sample"):
-            return self._sample(logits, values, np.array([step], np.int32))
+    def sample(
+        self, logits: jax.Array, values: ChainValues, step: Numbers
+    ) -> jax.Array:
+        """Tokens [B] for logits [B, V]; `step` numbers the draw of each row."""
+        rows = logits.shape[0]
+        with self._timed_if_new("sample", rows):
+            return self._sample(logits, values, _each_row(step, rows))
 
     def choose(self, logits: jax.Array, sampler: Sampler) -> np.ndarray:
         """A token [1] that a person's own `sampler` chooses for logits [1, V].
@@ -233,12 +239,28 @@ class Programs:
             self._used.add(shape)
             self.build_seconds += time.perf_counter() - started
 
+    def most_rows(self, weights: list[jax.Array], num_slots: int) -> int:
+        """How many texts can be decoded together without compiling: 1, 2, 4, ..."""
+        rows = 1
+        while ("rows", num_slots, 2 * rows, len(weights)) in self._used:
+            rows *= 2
+        return rows
+
     def shapes(self, longest: int) -> Iterator[tuple[int, int]]:
         """(chunk, slots) of every forward that texts up to `longest` tokens need."""
+        for slots in self._rings(longest):
+            yield from ((size, slots) for size in (*self.chunks, 1))
+
+    def row_shapes(self, longest: int, most: int) -> Iterator[tuple[int, int]]:
+        """(rows, slots) for up to `most` such texts at once, the fewest first."""
+        rows = 2
+        while rows <= most:
+            yield from ((rows, slots) for slots in self._rings(longest))
+            rows *= 2
+
+    def _rings(self, longest: int) -> tuple[int, ...]:
         last = self.slots_for(longest, self.window(None)) if longest else 0
-        for slots in self.slot_steps:
-            if slots <= last:
-                yield from ((size, slots) for size in (*self.chunks, 1))
+        return tuple(slots for slots in self.slot_steps if slots <= last)
 
     def warm_up(self, size: int, num_slots: int) -> None:
         """Compile the forward of this shape, the growth into it, and the sampler."""
@@ -247,11 +269,31 @@ class Programs:
         if step > 0 and size == 1:
             cache = self.grow(self.empty_cache(self.slot_steps[step - 1]), num_slots)
         tokens = np.zeros(size, np.int32)
+        logits, _, _ = self.forward(weights, cache, tokens, 0, 1, 1)
+        self._sample_anything(logits)
+
+    def warm_up_rows(self, rows: int, num_slots: int) -> None:
+        """Compile what `rows` texts at once need: to come, to be decoded, to go."""
+        weights, one, half = self.weights(), self.empty_cache(num_slots), rows // 2
+        cache = select_rows(
+            repeat_rows(one, half), np.arange(rows, dtype=np.int32) % half
+        )
+        cache = put_row(cache, one, np.int32(0))
+        tokens = np.zeros(rows, np.int32)
         logits, _, cache = self.forward(weights, cache, tokens, 0, 1, 1)
-        token = self.sample(logits, encode([GreedySampler().values()], [0]), 0)
-        if size == 1:  # a token from the device, as when decoding
-            token = self.forward(weights, cache, token, 1, 1, 1)[0]
-        token.block_until_ready()
+        for left in (1, half):
+            select_rows(cache, np.arange(left, dtype=np.int32))
+        self._sample_anything(logits)
+        self._used.add(("rows", num_slots, rows, len(weights)))
+
+    def _sample_anything(self, logits: jax.Array) -> None:
+        rows = logits.shape[0]
+        values = encode([GreedySampler().values()] * rows, [0] * rows)
+        self.sample(logits, values, 0).block_until_ready()
+
+
+def _each_row(numbers: Numbers, rows: int) -> np.ndarray:
+    return np.ascontiguousarray(np.broadcast_to(np.asarray(numbers, np.int32), rows))
 
 
 def _forward_shape(

@@ -5,7 +5,7 @@ every row, and the words at the end.
 """
 
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
 import jax
@@ -25,17 +25,30 @@ from playground.engine.programs import Programs, plan_chunks
 from playground.engine.request import Request
 
 Cancelled = Callable[[], bool]
-"""Asked before every chunk and token."""
+"""Asked before every chunk and after every token."""
+
+
+def never() -> bool:
+    """For runs that only end by themselves, or by closing the iterator."""
+    return False
+
+
+_LIMIT = "a run may take {:g} seconds here"
 
 
 class Reader:
     """Reads the tokens of one run into a cache of its own."""
 
     def __init__(
-        self, programs: Programs, request: Request, kept: KeptText | None = None
+        self,
+        programs: Programs,
+        request: Request,
+        cancelled: Cancelled = never,
+        kept: KeptText | None = None,
     ) -> None:
         self.programs = programs
         self.request = request
+        self._cancelled = cancelled
         self.clock = Clock(programs)
         self.weights = programs.weights()
         self.window = programs.window(request.sliding_window)
@@ -51,8 +64,20 @@ class Reader:
         self.hidden: list[jax.Array] = []
         """The prompt's hidden states [T, hidden_dim], chunk by chunk, if kept."""
 
-    def prefill(self, cancelled: Cancelled, keep_hidden: bool = False) -> Any:
-        """Read the prompt; returns the logits [1, V] after it, or None if cancelled."""
+    def interrupted(self) -> FinishReason | None:
+        """Why the run must end now, though its text is not at its end."""
+        limit = self.request.max_seconds
+        if self._cancelled():
+            return "cancelled"
+        return "time" if limit is not None and self.clock.seconds > limit else None
+
+    def prefill(
+        self, keep_hidden: bool = False
+    ) -> Generator[Event, None, jax.Array | None]:
+        """Read the prompt; returns the logits [1, V] after it.
+
+        None if the run was interrupted: the last event says so.
+        """
         prompt = self.request.token_ids
         if not keep_hidden:
             self._reuse()
@@ -60,7 +85,8 @@ class Reader:
         if self.reused:
             yield PrefillProgress(done=self.reused, total=len(prompt))
         for chunk in plan_chunks(len(prompt), self.programs.chunks, self.reused):
-            if cancelled():
+            if reason := self.interrupted():
+                yield self.finished(reason)
                 return None
             yield from self.make_room(chunk.start, chunk.size)
             tokens = np.zeros(chunk.size, np.int32)
@@ -122,13 +148,16 @@ class Reader:
     ) -> tuple[jax.Array, jax.Array]:
         """Logits [B, V] and hidden states [B, T, hidden_dim] of tokens [B * T]."""
         assert self.cache is not None, "make_room comes first"
-        size = tokens.size // self.cache.rows
-        self._end = start + count
-        self._written = max(self._written, start + size)
+        self.note(start, tokens.size // self.cache.rows, count)
         logits, hidden, self.cache = self.programs.forward(
             self.weights, self.cache, tokens, start, count, self.window
         )
         return logits, hidden
+
+    def note(self, start: int, size: int, count: int) -> None:
+        """Remember that `count` tokens from `start` were read, padded to `size`."""
+        self._end = start + count
+        self._written = max(self._written, start + size)
 
     def finished(
         self, reason: FinishReason, stopped_by: tuple[int, ...] = ()
@@ -136,9 +165,11 @@ class Reader:
         return Finished(
             reason=reason,
             stopped_by=stopped_by,
+            message=_LIMIT.format(self.request.max_seconds) if reason == "time" else "",
             timings=self.clock.timings(),
             compilations=self.clock.compilations(),
             reused_tokens=self.reused,
+            left_out_tokens=self.request.left_out_tokens,
         )
 
 

@@ -19,7 +19,8 @@ class Request:
     `sliding_window` None means the model's own. `chooser` is a person's own sampler,
     asked instead of the compiled one. `stop_sequences` are tokens that end the run when
     they come in this order. `owner` says whose earlier text may be gone on from; None
-    is nobody's.
+    is nobody's. `max_seconds` is how long the run may take once it has begun; None is
+    as long as it likes. `left_out_tokens` were taken out of the prompt before.
     """
 
     token_ids: tuple[int, ...]
@@ -31,6 +32,8 @@ class Request:
     chooser: Sampler | None = None
     stop_sequences: tuple[tuple[int, ...], ...] = ()
     owner: Hashable = None
+    max_seconds: float | None = None
+    left_out_tokens: int = 0
 
     def stop_at_end(self, token_ids: Sequence[int]) -> tuple[int, ...]:
         """The stop that new tokens end with, () if with none; the longest wins.

@@ -40,10 +40,15 @@ class Shardings:
         """The cache as the programs want it, if another one has left it otherwise."""
         return cache if self.cache is None else jax.device_put(cache, self.cache)
 
-    def put_whole(self, array: np.ndarray | jax.Array) -> np.ndarray | jax.Array:
-        """A host's array on every device; what is on one device only goes as it is."""
-        if self.whole is None or isinstance(array, jax.Array):
+    def put_whole(self, array: np.ndarray | jax.Array) -> jax.Array:
+        """A host's array on every device; what is on a device goes as it is.
+
+        For JAX, ids from the host and ids from a device would be two programs.
+        """
+        if isinstance(array, jax.Array):
             return array
+        if self.whole is None:
+            return jax.device_put(array)
         return distribute(array, self.whole)
 
 

@@ -10,6 +10,16 @@ import numpy as np
 from playground.models.quantization import as_int8, quantize_rows, times_int8
 
 
+def times_rows(x: jax.Array, rows: jax.Array) -> jax.Array:
+    """x [B, T, i] times the rows [o, i] of a matrix: [B, T, o]."""
+    size, (output_dim, input_dim) = x.shape[0], rows.shape
+    if x.shape[1] != 1 or size == 1 or output_dim % 4:
+        return jnp.einsum("bti,oi->bto", x, rows)
+    parts = rows.reshape(4, output_dim // 4, input_dim)
+    product = jnp.einsum("bi,noi->nbo", x[:, 0], parts)
+    return product.transpose(1, 0, 2).reshape(size, 1, output_dim)
+
+
 class Projection(keras.layers.EinsumDense):
     """x [B, T, i] -> [B, T, output_dim] by a kernel [output_dim, i].
 
@@ -21,6 +31,11 @@ class Projection(keras.layers.EinsumDense):
 
     def __init__(self, output_dim: int | None, **kwargs: Any) -> None:
         super().__init__("bti,oi->bto", output_shape=(None, output_dim), **kwargs)
+
+    def call(self, inputs: jax.Array, training: bool | None = None) -> jax.Array:
+        if self.lora_enabled:
+            return super().call(inputs, training=training)
+        return times_rows(inputs, jnp.asarray(self.kernel, self.compute_dtype))
 
     def quantize(self, mode: str, *, empty: bool = False, config: Any = None) -> None:
         """Store the kernel as int8, or with `empty` make room for one."""

@@ -44,20 +44,26 @@ def make_request(
     max_new_tokens: int | None,
     stop_token_ids: StopTokenIds,
     sliding_window: int | None,
+    shorten_prompt: bool = False,
 ) -> Request:
     """A checked request. The answer is cut where the model's context ends.
 
     At least one of `max_length` (counts the prompt) and `max_new_tokens` is given; the
-    smaller bound holds.
+    smaller bound holds. With `shorten_prompt` the beginning of a prompt that is too
+    long is left out, but for the start token.
 
     Raises:
         ValueError: the prompt is empty or longer than the context or `max_length`, a
             stop id is not in the vocabulary, or the window is wider than the model's.
     """
-    length = len(token_ids)
-    if not length:
+    if not len(token_ids):
         raise ValueError("The prompt is empty. Type something first.")
     ends = [end for end in (limits.context_length, max_length) if end is not None]
+    whole = len(token_ids)
+    if shorten_prompt and ends:
+        start = tokenizer.start_token_id if tokenizer else None
+        token_ids = _shortened(token_ids, min(ends), max_new_tokens or 1, start)
+    length = len(token_ids)
     if max_new_tokens is not None:
         ends.append(length + max_new_tokens)
     _check_length(length, limits.context_length, max_length)
@@ -71,14 +77,30 @@ def make_request(
         stop_token_ids=stops,
         stop_sequences=stop_sequences,
         sliding_window=_window(sliding_window, limits),
+        left_out_tokens=whole - length,
     )
+
+
+def _shortened(
+    token_ids: Sequence[int], end: int, max_new_tokens: int, start_id: int | None
+) -> Sequence[int]:
+    """The end of a prompt that leaves no room for the answer before `end`.
+
+    The answer gets its room, but at most half. With end 8 and 2 new tokens, 6 of these
+    stay:   <s> 1 2 3 4 5 6 7   ->   <s> 3 4 5 6 7
+    """
+    room = end - min(max_new_tokens, end // 2)
+    if len(token_ids) <= room:
+        return token_ids
+    kept = 1 if token_ids[0] == start_id and room > 1 else 0
+    return [*token_ids[:kept], *token_ids[len(token_ids) - room + kept :]]
 
 
 def _check_length(length: int, context: int | None, max_length: int | None) -> None:
     if context is not None and length >= context:
         raise ValueError(
             f"The prompt has {length:,} tokens, but this model reads at most "
-            f"{context:,} with its answer. Shorten the prompt."
+            f"{context:,} with its answer. Shorten the prompt, or let it be shortened."
         )
     if max_length is not None and length > max_length:
         raise ValueError(

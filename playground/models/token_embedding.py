@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import keras
 import numpy as np
 
+from playground.models.projection import times_rows
 from playground.models.quantization import as_int8, quantize_rows, times_int8
 
 
@@ -27,7 +28,7 @@ class TokenEmbedding(keras.layers.ReversibleEmbedding):
         if not tied:
             return super().call(inputs, reverse=reverse)
         table = jnp.asarray(self.embeddings, self.compute_dtype)
-        return jnp.einsum("btd,vd->btv", inputs, table)
+        return times_rows(inputs, table)
 
     def quantize(self, mode: str, *, empty: bool = False, config: Any = None) -> None:
         """Store the tables as int8, or with `empty` make room for them."""

@@ -138,6 +138,7 @@ class Handlers:
         top_p: float = _default("top_p"),
         seed: int | None = _default("seed"),
         max_new_tokens: int = _default("max_new_tokens"),
+        shorten_prompt: bool = _default("shorten_prompt"),
         stop_token_ids: str = _default("stop_token_ids"),
         sliding_window: int | None = _default("sliding_window"),
         chat: bool = _default("chat"),
@@ -146,6 +147,7 @@ class Handlers:
         """Stream the text that the model writes after a prompt, each time all of it.
 
         sampler: top_p, top_k, random or greedy. seed: null draws a new one.
+        shorten_prompt: leave out the beginning of a too long prompt, do not refuse it.
         stop_token_ids: auto, none, or ids such as "2, 198". sliding_window: null keeps
         the trained one. chat: wrap the prompt in the model's chat template.
         strip_prompt: leave the prompt out of the text.

@@ -26,7 +26,11 @@ EXAMPLES = (
 )
 """Label, prompt, whether in chat format."""
 
-MORE = {"stop_token_ids": "auto", "sliding_window": "as trained"}
+MORE: dict[str, dict[str, str]] = {
+    "stop_token_ids": {"placeholder": "auto"},
+    "sliding_window": {"placeholder": "as trained"},
+    "shorten_prompt": {},
+}
 """Controls that few need, and what stands in their empty fields."""
 
 SECONDS_BETWEEN_REFRESHES = 0.5
@@ -60,9 +64,11 @@ def draw(handlers: Handlers) -> Parts:
         with gr.Column(elem_id="result"):
             status, output = _status(handlers), _output()
             controls["strip_prompt"] = _control("strip_prompt", info=None)
-        with gr.Accordion("Stop tokens and window", open=False, elem_id="more"):
-            for name, example in MORE.items():
-                controls[name] = _control(name, placeholder=example)
+        with gr.Accordion(
+            "Stop tokens, window, long prompts", open=False, elem_id="more"
+        ):
+            for name, look in MORE.items():
+                controls[name] = _control(name, **look)
     return Parts(
         tab=tab,
         timer=timer,

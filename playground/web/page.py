@@ -6,15 +6,15 @@ from typing import Any
 import gradio as gr
 
 from playground.controls import BY_NAME
-from playground.engine import Engine
+from playground.engine import MAX_ACTIVE, MAX_WAITING, Engine
 from playground.models import MistralCausalLM
 from playground.session import Session
 from playground.web.handlers import CONTROLS_ON_PAGE, KNOBS, Handlers, knobs_for
 from playground.web.layout import Parts, draw
 from playground.web.theme import read_asset
 
-RUNS_AT_ONCE = 8
-"""Runs handed to the engine at once; Gradio's queue holds more."""
+RUNS_AT_ONCE = MAX_ACTIVE + MAX_WAITING
+"""All that the engine takes: its line tells people their place, Gradio's does not."""
 
 ON_MODEL: dict[str, Any] = {
     "concurrency_id": "model",
@@ -44,7 +44,7 @@ def build(
     demo = gr.Blocks(title="Mistral Playground", analytics_enabled=False)
     with demo:
         _connect(demo, draw(handlers), handlers)
-    demo.queue(max_size=4 * RUNS_AT_ONCE)
+    demo.queue(max_size=2 * RUNS_AT_ONCE)
     return demo
 
 

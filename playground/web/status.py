@@ -101,7 +101,11 @@ def fault_status(fault: Exception) -> Status:
 def _finished(event: Finished, facts: RunFacts) -> Status:
     count = _count(facts.new_tokens)
     seed = _seed(facts)
-    speed = _join(_speed(event.timings.tokens_per_second), _reused(event.reused_tokens))
+    speed = _join(
+        _left_out(event.left_out_tokens),
+        _speed(event.timings.tokens_per_second),
+        _reused(event.reused_tokens),
+    )
     match event.reason:
         case "error":
             return Status(phase="error", words=event.message)
@@ -115,8 +119,15 @@ def _finished(event: Finished, facts: RunFacts) -> Status:
         case "stop":
             words = f"Stopped: {_stop_token(event, facts)}"
             return Status(phase="done", words=_join(words, count, speed, seed))
+        case "time":
+            words = f"Stopped after {count}: {event.message}; the text is kept"
+            return Status(phase="stopped", words=_join(words, speed, seed))
         case "length":
             return Status(phase="done", words=_join(_length(facts), speed, seed))
+
+
+def _left_out(tokens: int) -> str:
+    return f"the first {tokens:,} prompt tokens were left out" if tokens else ""
 
 
 def _reused(tokens: int) -> str:

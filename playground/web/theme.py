@@ -92,4 +92,5 @@ LAUNCH: dict[str, Any] = {
     "run_history": False,
     "footer_links": ["api", "settings"],
     "state_session_capacity": 200,
+    "max_threads": 100,  # one for each run, those in line too
 }

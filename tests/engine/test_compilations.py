@@ -1,50 +1,88 @@
-"""Nothing compiles while someone plays."""
+"""Nothing compiles while people play, whatever they change, however many they are."""
+
+import threading
+import time
 
 import numpy as np
+import pytest
 
 from playground.engine import Engine, Finished, compilations
-from playground.models import MistralCausalLM
+from playground.engine.batch import Batch
+from playground.models import MistralCausalLM, MistralCausalLMPreprocessor
 from playground.session import Session
 from playground.settings import GenerationSettings
 from tests.conftest import tiny_model
 
-WORDS = "a tiny model of the sea and of the sky above it "
+WORDS = "the sea is wide the sky is wider "
+PEOPLE, RUNS = 8, 10
 
 
-def test_forty_runs_over_everything_compile_nothing(
-    engine: Engine[MistralCausalLM],
+def settings(run: int) -> GenerationSettings:
+    """Everything that a person can change."""
+    numbers = np.random.default_rng(run)
+    return GenerationSettings(
+        sampler=("greedy", "random", "top_k", "top_p")[run % 4],
+        temperature=float(numbers.choice([0.0, 0.3, 1.0, 1.9])),
+        top_k=int(numbers.integers(1, 1000)),
+        top_p=float(numbers.choice([0.05, 0.5, 1.0])),
+        seed=None if run % 3 else int(numbers.integers(2**32)),
+        max_new_tokens=None if run % 5 == 0 else int(numbers.integers(1, 30)),
+        max_length=None if run % 5 else 580,
+        shorten_prompt=True,
+        stop_token_ids=("auto", None, (2, 198), tuple(range(100, 300)))[run % 4],
+        sliding_window=(None, 1, 32, 300, 599)[run % 5],
+        chat=False,
+        strip_prompt=bool(run % 3),
+    )
+
+
+def test_eighty_runs_of_eight_people_over_everything_compile_nothing(
+    preprocessor: MistralCausalLMPreprocessor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    numbers = np.random.default_rng(11)
-    session = Session(engine)
+    small = tiny_model(
+        num_layers=1,
+        vocabulary_size=preprocessor.tokenizer.vocabulary_size(),
+        sliding_window=None,
+        context_length=900,
+    )
+    model = MistralCausalLM(small.backbone, preprocessor)
+    engine = Engine(lambda _report: model, warm_length=900, warm_rows=PEOPLE)
+    while engine.status.message != "Ready":
+        assert engine.status.phase != "failed", engine.status
+        time.sleep(0.05)
+    together, lengths = set(), set()
+    step = Batch.step
+    faults: list[str] = []
+
+    def counted(batch: Batch) -> list[tuple[object, int]]:
+        together.add((batch.num_slots, len(batch.rows)))
+        return step(batch)  # type: ignore[return-value]
+
+    def person(number: int) -> None:
+        session, numbers = Session(engine), np.random.default_rng(number)
+        for run in range(number, PEOPLE * RUNS, PEOPLE):
+            prompt = WORDS * int(numbers.choice([1, 5, 30, 60]))
+            *_, end = session.generate(prompt, settings(run))
+            assert isinstance(end, Finished)
+            if end.reason not in ("stop", "length") or end.compilations:
+                faults.append(repr(end))
+            if session.transcript is not None:
+                lengths.add(len(session.transcript.prompt_token_ids))
+
+    monkeypatch.setattr(Batch, "step", counted)
     before = compilations()
-    longest, reasons = 0, set()
-    for run in range(40):
-        settings = GenerationSettings(
-            sampler=("greedy", "random", "top_k", "top_p")[run % 4],
-            temperature=float(numbers.choice([0.0, 0.3, 1.0, 1.9])),
-            top_k=int(numbers.integers(1, 1000)),
-            top_p=float(numbers.choice([0.05, 0.5, 1.0])),
-            seed=None if run % 3 else int(numbers.integers(2**32)),
-            max_new_tokens=None if run % 5 == 0 else int(numbers.integers(1, 5)),
-            max_length=None if run % 5 else 512,
-            stop_token_ids=("auto", None, (2, 198), tuple(range(400)))[run % 4],
-            sliding_window=(None, 1, 32, 300, 8192)[run % 5],
-            chat=bool(run % 2),
-            strip_prompt=bool(run % 3),
-        )
-        if settings.max_length is not None:  # few new tokens: a long prompt
-            prompt = WORDS * 38
-        else:
-            prompt = WORDS * int(numbers.integers(1, 41))
-        *_, end = session.generate(prompt, settings)
-        assert isinstance(end, Finished)
-        assert end.reason in ("stop", "length"), end
-        assert end.compilations == 0
-        assert session.transcript is not None
-        longest = max(longest, len(session.transcript.prompt_token_ids))
-        reasons.add(end.reason)
-    assert compilations() == before
-    assert longest > 480
+    people = [threading.Thread(target=person, args=(each,)) for each in range(PEOPLE)]
+    for each in people:
+        each.start()
+    for each in people:
+        each.join(120)
+    after = compilations()
+    engine.close()
+    assert not faults
+    assert after == before
+    assert max(lengths) > 512  # both rings were used
+    assert len({slots for slots, _ in together}) == 2
+    assert max(rows for _, rows in together) > 4
 
 
 def test_the_count_notices_a_program_that_is_built_or_read() -> None:

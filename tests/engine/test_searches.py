@@ -19,6 +19,7 @@ from playground.engine import (
     search_programs,
 )
 from playground.engine.programs import Programs
+from playground.engine.rows import repeat_rows, rows_for, select_rows
 from playground.samplers import BeamSampler, ContrastiveSampler, GreedySampler
 from tests.oracles import numpy_mistral
 
@@ -208,7 +209,7 @@ def test_a_model_that_gives_no_probabilities_is_no_endless_search(programs):
     ("wanted", "rows"), [(1, 1), (2, 2), (3, 4), (4, 4), (5, 8), (9, 16)]
 )
 def test_rows_are_the_next_power_of_two(wanted, rows):
-    assert search_programs.rows_for(wanted) == rows
+    assert rows_for(wanted) == rows
 
 
 def numbered_cache(rows):
@@ -242,17 +243,14 @@ def same(row, other):
 
 def test_one_row_becomes_many():
     (one,) = by_row(numbered_cache(1))
-    assert all(
-        same(row, one)
-        for row in by_row(search_programs.repeat_rows(numbered_cache(1), rows=4))
-    )
+    assert all(same(row, one) for row in by_row(repeat_rows(numbered_cache(1), rows=4)))
 
 
 @settings(deadline=None, max_examples=20)
 @given(st.lists(st.integers(0, 3), min_size=4, max_size=4))
 def test_rows_are_taken_in_the_order_asked_for(order):
     before = by_row(numbered_cache(4))
-    after = by_row(search_programs.select_rows(numbered_cache(4), np.array(order)))
+    after = by_row(select_rows(numbered_cache(4), np.array(order)))
     assert all(same(row, before[i]) for row, i in zip(after, order, strict=True))
 
 

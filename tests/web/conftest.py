@@ -208,7 +208,7 @@ def open_more(tab: Tab) -> None:
     Gradio shows its fields a moment before it hears them: what a program, not a person,
     types in that moment stays in the field and is not sent.
     """
-    tab.get_by_text("Stop tokens and window").click()
+    tab.get_by_text("Stop tokens, window, long prompts").click()
     tab.get_by_label("Stop tokens").wait_for()
     tab.wait_for_timeout(1000)
 

@@ -62,6 +62,23 @@ def test_what_was_not_read_again_is_told():
     )
 
 
+def test_a_run_that_took_too_long_says_how_long_it_may_take():
+    message = "a run may take 600 seconds here"
+    event = Finished(reason="time", message=message, timings=TIMINGS)
+    assert words_after(event) == (
+        "Stopped after 37 tokens: a run may take 600 seconds here; the text is kept"
+        " · 48 tok/s · seed 1234"
+    )
+
+
+def test_what_was_left_out_of_a_prompt_is_told():
+    event = Finished(reason="length", timings=TIMINGS, left_out_tokens=1234)
+    assert words_after(event, new_tokens=128) == (
+        "Reached 128 new tokens · the first 1,234 prompt tokens were left out"
+        " · 48 tok/s · seed 1234"
+    )
+
+
 def test_a_stop_token_of_ones_own_is_not_called_end_token():
     event = Finished(reason="stop", stopped_by=(198,), timings=TIMINGS)
     words = words_after(event, stop_token_ids=(198,))

@@ -1,0 +1,192 @@
+"""Texts that are decoded together, each in a row of one cache.
+
+A step reads the weights once for all rows, and that is most of its time. Every row has
+its own sampler, seed, window, position and end; nothing in its logits depends on the
+others but the rounding of a wider matrix product.
+
+Rows have places. With the texts a, b, c in a cache of four rows:
+
+    a b c -    c ends     a b          half is empty: two rows are enough
+    a b        d joins    a b d -      twice as many rows, the last is read in vain
+    a b d -    a ends     - b d -  ->  b d
+"""
+
+from collections.abc import Iterator, Sequence
+
+import jax
+import numpy as np
+
+from playground.engine.events import Event, Step
+from playground.engine.programs import Programs
+from playground.engine.reader import Reader, require_usable
+from playground.engine.rows import put_row, rows_for, select_rows
+from playground.samplers import GreedySampler, SamplerValues, encode
+
+NOBODY = GreedySampler().values()
+
+
+class Row:
+    """A text whose prompt is read, on its way to its end.
+
+    `token` is the next one, while the row is in no batch.
+    """
+
+    def __init__(self, reader: Reader, values: SamplerValues, logits: jax.Array):
+        self.reader = reader
+        self.values = values
+        self.index = 0
+        self.token = int(np.asarray(draw(reader.programs, logits, [self]))[0])
+
+    @property
+    def position(self) -> int:
+        """Where the next token stands."""
+        return len(self.reader.request.token_ids) + self.index
+
+    @property
+    def is_last(self) -> bool:
+        """Nothing comes after the next token."""
+        return self.index + 1 == self.reader.request.max_new_tokens
+
+    @property
+    def may_join(self) -> bool:
+        """A person's own sampler has to see each token before the next step."""
+        return not self.is_last and self.reader.request.chooser is None
+
+    @property
+    def slots_needed(self) -> int:
+        """The ring that reading the next token needs."""
+        return self.reader.programs.slots_for(self.position + 1, self.reader.window)
+
+    def take(self, token_id: int) -> Iterator[Event]:
+        """The next token is known: a step, and the end if it was the last.
+
+        Raises FloatingPointError if the model gave no probabilities.
+        """
+        require_usable(token_id >= 0)
+        reader, was_last = self.reader, self.is_last
+        reader.made.append(token_id)
+        speed = reader.clock.token()
+        yield Step(token_id=token_id, index=self.index, tokens_per_second=speed)
+        self.index += 1
+        if stop := reader.request.stop_at_end(reader.made):
+            yield reader.finished("stop", stop)
+        elif reason := reader.interrupted():
+            yield reader.finished(reason)
+        elif was_last:
+            yield reader.finished("length")
+
+
+class Batch:
+    """Rows with equally large rings and the same weights. It begins with one."""
+
+    def __init__(self, programs: Programs, row: Row) -> None:
+        assert row.reader.cache is not None, "the prompt was read"
+        self._programs = programs
+        self._weights = row.reader.weights
+        self._cache, row.reader.cache = row.reader.cache, None
+        self._places: list[Row | None] = [row]
+        self._tokens: jax.Array | np.ndarray = np.array([row.token], np.int32)
+
+    @property
+    def rows(self) -> list[Row]:
+        return [row for row in self._places if row is not None]
+
+    @property
+    def num_slots(self) -> int:
+        return self._cache.num_slots
+
+    def takes(self, other: "Batch") -> bool:
+        """Whether all rows of the other may join, without anything being compiled."""
+        everybody = [*self.rows, *other.rows]
+        most = self._programs.most_rows(self._weights, self.num_slots)
+        weights = zip(self._weights, other._weights, strict=True)
+        return (
+            self.num_slots == other.num_slots
+            and len(self._weights) == len(other._weights)
+            and all(mine is theirs for mine, theirs in weights)
+            and len(everybody) <= most
+            and all(row.may_join for row in everybody)
+        )
+
+    def join(self, row: Row) -> None:
+        """Give the row, which has left its batch, a place in this one."""
+        assert row.reader.cache is not None, "it is in no other batch"
+        self._fetch()
+        if None not in self._places:
+            self._arrange([*self._places, *[None] * len(self._places)])
+        place = self._places.index(None)
+        self._cache = put_row(self._cache, row.reader.cache, np.int32(place))
+        self._places[place], row.reader.cache = row, None
+        self._send()
+
+    def leave(self, row: Row) -> int:
+        """Take the row out; it has its own cache again. Gives its next token."""
+        self._fetch()
+        place = self._places.index(row)
+        row.reader.cache = self._cache
+        if len(self._places) > 1:
+            row.reader.cache = select_rows(self._cache, np.array([place], np.int32))
+        self._places[place] = None
+        left = self.rows
+        if left and len(left) <= len(self._places) // 2:
+            size = rows_for(len(left))
+            self._arrange([*left, *[None] * (size - len(left))])
+        self._send()
+        return row.token
+
+    def step(self) -> list[tuple[Row, int]]:
+        """Each row's next token; those that follow are being computed.
+
+        Every row must go on after it, and have room in its ring.
+        """
+        tokens, places = self._tokens, list(self._places)
+        self._advance()
+        ids = np.asarray(tokens)
+        return [(row, int(ids[place])) for place, row in enumerate(places) if row]
+
+    def _advance(self) -> None:
+        """Read everybody's next token, and draw those that follow."""
+        places = self._places
+        for row in self.rows:
+            row.reader.note(row.position, 1, 1)
+        logits, _, self._cache = self._programs.forward(
+            self._weights,
+            self._cache,
+            self._tokens,
+            [row.position if row else 0 for row in places],
+            [1 if row else 0 for row in places],
+            [row.reader.window if row else 1 for row in places],
+        )
+        self._tokens = draw(self._programs, logits, places, ahead=1)
+
+    def _arrange(self, places: list[Row | None]) -> None:
+        """Put the rows into new places, as many as there are in `places`."""
+        old = [self._places.index(row) if row else 0 for row in places]
+        self._cache = select_rows(self._cache, np.array(old, np.int32))
+        self._places = places
+
+    def _fetch(self) -> None:
+        """Wait for everybody's next token, as places are about to change."""
+        ids = np.asarray(self._tokens)
+        for place, row in enumerate(self._places):
+            if row is not None:
+                row.token = int(ids[place])
+
+    def _send(self) -> None:
+        tokens = [row.token if row else 0 for row in self._places]
+        self._tokens = np.array(tokens, np.int32)
+
+
+def draw(
+    programs: Programs, logits: jax.Array, places: Sequence[Row | None], ahead: int = 0
+) -> jax.Array | np.ndarray:
+    """The rows' tokens [B] from logits [B, V]: the next ones, or those `ahead`."""
+    first = places[0]
+    if first is not None and (chooser := first.reader.request.chooser) is not None:
+        return programs.choose(logits, chooser)
+    values = encode(
+        [row.values if row else NOBODY for row in places],
+        [row.reader.request.seed if row else 0 for row in places],
+    )
+    steps = [row.index + ahead if row else 0 for row in places]
+    return programs.sample(logits, values, steps)

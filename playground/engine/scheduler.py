@@ -1,0 +1,188 @@
+"""Who gets on next: prompts in turns, and everybody's next token in one step.
+
+In a circle, one event of one prompt that is being read (a chunk) or one step of a
+search; then one step of every batch. So those who have begun to write never wait for
+longer than one chunk, and a new run begins within one.
+
+    prompts   a1   b1   a2   a's first   b2   b's first     two chunks each
+    batches   -    -    -    a           a    a b      ...
+"""
+
+from collections import deque
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import Protocol
+
+from playground.engine.batch import Batch, Row
+from playground.engine.beam_search import beam_search
+from playground.engine.contrastive_search import contrastive_search
+from playground.engine.events import Event, Finished, PrefillProgress
+from playground.engine.kept_texts import KeptTexts
+from playground.engine.programs import Programs
+from playground.engine.reader import Reader
+from playground.engine.request import Request
+from playground.samplers import BeamValues, ContrastiveValues, SamplerValues
+
+
+class Listener(Protocol):
+    """Whoever asked for a run."""
+
+    @property
+    def request(self) -> Request: ...
+
+    def is_cancelled(self) -> bool: ...
+
+    def put(self, event: Event) -> None: ...
+
+    def fail(self, error: Exception) -> None:
+        """The run is over, without a `Finished`; what was put before stands."""
+
+
+Start = Generator[Event, None, Row | None]
+
+
+@dataclass(frozen=True)
+class _Run:
+    listener: Listener
+    reader: Reader
+
+
+class Scheduler:
+    """The active runs of one model; call it from one thread."""
+
+    def __init__(self, programs: Programs, kept: KeptTexts) -> None:
+        self._programs = programs
+        self._kept = kept
+        self._starts: deque[tuple[_Run, Start]] = deque()
+        self._batches: list[Batch] = []
+        self._runs: dict[Row, _Run] = {}
+
+    def __len__(self) -> int:
+        """How many runs are active."""
+        return len(self._starts) + len(self._runs)
+
+    def admit(self, listener: Listener) -> None:
+        """Begin a run, with what its owner's last text has in common with it."""
+        request = listener.request
+        owner = request.owner
+        kept = None if owner is None else self._kept.take(owner)
+        reader = Reader(self._programs, request, listener.is_cancelled, kept)
+        self._starts.append((_Run(listener, reader), start(reader)))
+
+    def advance(self) -> None:
+        """One turn of the circle."""
+        if self._starts:
+            self._go_on(*self._starts.popleft())
+        self._merge()
+        for batch in self._batches:
+            try:
+                self._step(batch)
+            except Exception as error:  # the model's own: nobody's cache is left
+                for row in batch.rows:
+                    self._runs.pop(row).listener.fail(error)
+                self._batches = [other for other in self._batches if other is not batch]
+        self._batches = [batch for batch in self._batches if batch.rows]
+
+    def close(self) -> None:
+        """End all runs where they are; their texts are kept."""
+        runs = [run for run, _ in self._starts]
+        for batch in self._batches:
+            for row in batch.rows:
+                batch.leave(row)
+                runs.append(self._runs.pop(row))
+        for run in runs:
+            run.listener.put(run.reader.finished("cancelled"))
+            self._keep(run)
+        self._starts.clear()
+        self._batches.clear()
+
+    def _go_on(self, run: _Run, events: Start) -> None:
+        """One event of a run that is not in a batch, or not yet."""
+        try:
+            event = next(events)
+        except StopIteration as read:
+            self._runs[read.value] = run
+            self._batches.append(Batch(self._programs, read.value))
+        except Exception as error:
+            run.listener.fail(error)
+        else:
+            run.listener.put(event)
+            match event:
+                case Finished():
+                    self._keep(run)
+                case PrefillProgress(done=done, total=total) if done == total:
+                    self._starts.appendleft((run, events))  # its first token is next
+                case _:
+                    self._starts.append((run, events))
+
+    def _merge(self) -> None:
+        """Let rows that fit into another batch join it."""
+        merged: list[Batch] = []
+        for batch in self._batches:
+            into = next((other for other in merged if other.takes(batch)), None)
+            if into is None:
+                merged.append(batch)
+                continue
+            for row in batch.rows:
+                batch.leave(row)
+                into.join(row)
+        self._batches = merged
+
+    def _step(self, batch: Batch) -> None:
+        """The next token of every row; those that cannot go on here leave first."""
+        for row in batch.rows:
+            if row.is_last:
+                self._tell(batch, row, batch.leave(row))
+            elif row.slots_needed > batch.num_slots:
+                batch.leave(row)
+                self._starts.append((self._runs.pop(row), with_room(row)))
+        if batch.rows:
+            for row, token_id in batch.step():
+                self._tell(batch, row, token_id)
+
+    def _tell(self, batch: Batch, row: Row, token_id: int) -> None:
+        """Hand on what a token means; a row that ends with it leaves."""
+        run, ended = self._runs[row], False
+        try:
+            for event in row.take(token_id):
+                run.listener.put(event)
+                ended = isinstance(event, Finished)
+        except FloatingPointError as error:
+            run.listener.fail(error)
+            ended = True
+        if ended:
+            del self._runs[row]
+            if row in batch.rows:
+                batch.leave(row)
+            self._keep(run)
+
+    def _keep(self, run: _Run) -> None:
+        if run.reader.request.owner is not None:
+            self._kept.put(run.reader.request.owner, run.reader.text_to_keep())
+
+
+def start(reader: Reader) -> Start:
+    """Read the prompt, and search to the end; or give the row that goes on from it."""
+    sampler = reader.request.sampler
+    if reader.request.max_new_tokens < 1:
+        yield reader.finished("length")
+        return None
+    keep_hidden = isinstance(sampler, ContrastiveValues)
+    logits = yield from reader.prefill(keep_hidden)
+    if logits is None:
+        return None
+    match sampler:
+        case BeamValues():
+            yield from beam_search(reader, sampler, logits)
+        case ContrastiveValues():
+            yield from contrastive_search(reader, sampler, logits)
+        case SamplerValues():
+            row = Row(reader, sampler, logits)
+            return row if row.is_last else (yield from with_room(row))
+    return None
+
+
+def with_room(row: Row) -> Start:
+    """Make the row's ring large enough for its next token."""
+    yield from row.reader.make_room(row.position, 1)
+    return row
