@@ -9,8 +9,7 @@ from playground.models import (
     MistralCausalLM,
     MistralCausalLMPreprocessor,
 )
-from tests.conftest import TINY, tiny_model
-from tests.models.conftest import WORDS
+from tests.conftest import TINY, WORDS, tiny_model
 from tests.oracles import numpy_mistral
 
 # float32 in three layers, logits up to about 20.
