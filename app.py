@@ -1,8 +1,11 @@
 """Opens the page: `python app.py`, on this machine or as a Hugging Face Space.
 
-PLAYGROUND_PRESET names the model, PLAYGROUND_MAX_NEW_TOKENS and PLAYGROUND_MAX_SECONDS
-bound a run, PLAYGROUND_PEOPLE says how many are written for at once,
-GRADIO_SERVER_NAME and GRADIO_SERVER_PORT say where the page listens.
+PLAYGROUND_PRESET           the model
+PLAYGROUND_DTYPE            float32, bfloat16 or int8; else the fastest on this device
+PLAYGROUND_MAX_NEW_TOKENS   the most for one run
+PLAYGROUND_MAX_SECONDS      the longest a run may take
+PLAYGROUND_PEOPLE           how many texts are written at once, at most 8
+GRADIO_SERVER_NAME, GRADIO_SERVER_PORT   where the page listens
 """
 
 import os
@@ -18,7 +21,7 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
 import gradio as gr
 
-from playground.controls import BY_NAME
+from playground.controls import BY_NAME, DTYPES
 from playground.engine import MAX_ACTIVE, Engine
 from playground.models import MistralCausalLM
 from playground.presets import DEFAULT_PRESET
@@ -32,6 +35,14 @@ def whole_number(variable: str, default: int, maximum: int) -> int:
     if text.isdecimal() and 1 <= int(text) <= maximum:
         return int(text)
     sys.exit(f"{variable} must be a whole number from 1 to {maximum}, got {text!r}.")
+
+
+def dtype() -> str | None:
+    """PLAYGROUND_DTYPE, None if it is not set; exits if it is no dtype."""
+    text = os.environ.get("PLAYGROUND_DTYPE") or None
+    if text in (*DTYPES, None):
+        return text
+    sys.exit(f"PLAYGROUND_DTYPE must be one of {', '.join(DTYPES)}, got {text!r}.")
 
 
 def print_progress(engine: Engine[MistralCausalLM]) -> None:
@@ -94,6 +105,7 @@ if gr.NO_RELOAD:  # the model survives the hot reload of `gradio app.py`
         preset,
         warm_rows=whole_number("PLAYGROUND_PEOPLE", MAX_ACTIVE, maximum=MAX_ACTIVE),
         max_seconds=whole_number("PLAYGROUND_MAX_SECONDS", 600, maximum=86_400),
+        dtype=dtype(),
     )
 demo = build(engine, preset, max_new_tokens=limit)
 

@@ -13,6 +13,9 @@ Kind = Literal["choice", "number", "integer", "toggle", "token_ids"]
 
 SAMPLERS = ("top_p", "top_k", "random", "greedy")
 
+DTYPES = ("float32", "bfloat16", "int8")
+"""What weights may be kept as; int8 is a quarter of float32's memory."""
+
 SAMPLER_LABELS = {
     "top_p": "Top-p: the likeliest tokens that together reach p",
     "top_k": "Top-k: the k likeliest tokens",

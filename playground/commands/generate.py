@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from playground.commands.status_line import StatusLine
-from playground.controls import BY_NAME, SAMPLERS, parse_token_ids
+from playground.controls import BY_NAME, DTYPES, SAMPLERS, parse_token_ids
 from playground.presets import DEFAULT_PRESET
 from playground.settings import GenerationSettings
 
@@ -29,6 +29,7 @@ def add_parser(commands: Any) -> None:
         metavar="NAME_OR_PATH",
         help="what from_preset takes (default: %(default)s)",
     )
+    add("--dtype", choices=DTYPES, help="of the weights (default: the fastest here)")
     add("--chat", action="store_true", help=BY_NAME["chat"].help)
     add("--sampler", choices=SAMPLERS, default=BY_NAME["sampler"].default)
     for name, kind, letter in (
@@ -80,7 +81,9 @@ def _generate(options: argparse.Namespace) -> int:
     window = {"sliding_window": options.sliding_window}
     overrides = {name: value for name, value in window.items() if value is not None}
     started = time.perf_counter()
-    engine = start_engine(options.preset, warm_length=0, **overrides)
+    engine = start_engine(
+        options.preset, warm_length=0, dtype=options.dtype, **overrides
+    )
     session, finished = Session(engine), Finished(reason="error")
     printer = _Printer(session, silent=options.json, strip_prompt=settings.strip_prompt)
     load_seconds = 0.0

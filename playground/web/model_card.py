@@ -4,7 +4,8 @@ from html import escape
 
 import jax
 
-from playground.models import MistralCausalLM
+from playground.models import MistralBackbone, MistralCausalLM
+from playground.models.quantization import weights_dtype
 
 
 def model_card(name: str, model: MistralCausalLM | None) -> str:
@@ -27,8 +28,14 @@ def _facts(model: MistralCausalLM) -> list[str]:
         f"{backbone.num_layers} layers",
         heads,
         _window(backbone.sliding_window, backbone.context_length),
-        f"{backbone.compute_dtype} on {_device()}",
+        f"{_precision(backbone)} on {_device()}",
     ]
+
+
+def _precision(backbone: MistralBackbone) -> str:
+    stored = weights_dtype(backbone.token_embedding.dtype_policy)
+    computed = backbone.compute_dtype
+    return stored if stored == computed else f"{stored} weights, {computed}"
 
 
 def _window(window: int | None, context: int | None) -> str:
