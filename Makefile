@@ -3,15 +3,17 @@
 
 VENV := .venv
 BIN := $(VENV)/bin
+PEERS := .venv-peers
 # From 24.1 on pip says how far a download is; the model comes through it too.
 PIP_VERSION := 26.3
 INSTALL = $(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt
+INSTALL_PEERS = $(PEERS)/bin/python -m pip install --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format slow lock clean
+.PHONY: help run test lint format slow soak bench bench-peers lock clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: $(VENV)/.run ## Start the page on http://127.0.0.1:7860 (PORT=8000 PRESET=model.gguf to change)
 	@exec $(BIN)/python app.py
@@ -25,7 +27,7 @@ endif
 
 # A browser waits for what it shows, so nothing else runs beside it.
 test: lint ## Lint, types, import contracts and every test, browser included
-	$(BIN)/python -m pytest -m "not slow and not browser" -n auto --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest -m "not slow and not soak and not browser" -n auto --maxprocesses 4 --dist loadfile
 	@chromium=$$($(BIN)/python tests/chromium.py) && \
 	PLAYGROUND_CHROMIUM="$$chromium" $(BIN)/python -m pytest -m "browser and not slow"
 
@@ -42,6 +44,14 @@ format: $(VENV)/.test ## Format the code and mend what ruff can mend
 slow: $(VENV)/.test ## The tests that take minutes
 	$(BIN)/python -m pytest -m slow
 
+soak: $(VENV)/.test ## Eight people for half an hour, in bounded memory
+	$(BIN)/python -m pytest -m soak
+
+bench: $(VENV)/.run ## How fast it is, beside the peers if there are any (BENCH=--quick for less)
+	@$(BIN)/python -m benchmarks $(BENCH)
+
+bench-peers: $(PEERS)/.installed ## Install keras-hub, transformers and llama.cpp for `make bench`
+
 # On the oldest Python, whose versions the later ones take too.
 lock: ## Resolve both requirements files anew into constraints.txt
 	python3.11 -m venv --clear build/lock
@@ -52,8 +62,8 @@ lock: ## Resolve both requirements files anew into constraints.txt
 	mv build/constraints.txt constraints.txt
 	rm -rf build/lock
 
-clean: ## Remove the environment and the tools' caches (models stay in the user's cache)
-	rm -rf $(VENV) build .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+clean: ## Remove the environments and the tools' caches (models stay in the user's cache)
+	rm -rf $(VENV) $(PEERS) build .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 
 # The environment. `venv` writes pip last: with python and pip the folder is whole.
 # A stamp is newer than what it was made from, so a second start installs nothing.
@@ -84,4 +94,12 @@ $(VENV)/.run: requirements.txt constraints.txt $(BIN)/python $(BIN)/pip
 
 $(VENV)/.test: tests/requirements.txt $(VENV)/.run
 	$(INSTALL) -r tests/requirements.txt
+	@touch $@
+
+# llama.cpp is built from source; where it cannot be, the bench goes on without it.
+$(PEERS)/.installed: benchmarks/requirements-peers.txt $(VENV)/.run
+	$(BIN)/python -m venv --clear $(PEERS)
+	$(PEERS)/bin/python -m pip install --disable-pip-version-check pip==$(PIP_VERSION)
+	grep -v '^llama' $< | $(INSTALL_PEERS) -r /dev/stdin
+	grep '^llama' $< | $(INSTALL_PEERS) -r /dev/stdin || echo "No llama.cpp: see above." >&2
 	@touch $@

@@ -23,6 +23,7 @@ MAX_ACTIVE = 8
 MAX_WAITING = 64
 WARM_LENGTH = 1024
 WAITING_SECONDS = 0.25
+ENDED = ("failed", "closed")
 PREPARING = "Preparing for several people at once"
 
 Report = Callable[[str, float | None], None]
@@ -40,6 +41,10 @@ class Status:
     phase: Literal["loading", "compiling", "ready", "failed", "closed"]
     message: str
     fraction: float | None = None
+
+    @property
+    def is_warm(self) -> bool:
+        return self.phase == "ready" and self.fraction is None
 
 
 class ModelUnavailable(Exception):
@@ -156,7 +161,7 @@ class Engine(Generic[ModelT]):
         with self._changed:
             if run not in self._waiting:
                 return None
-            if self._num_active == 0 and self._status.message != "Ready":
+            if self._num_active == 0 and not self._status.is_warm:
                 message, fraction = self._status.message, self._status.fraction
                 return Loading(message=message, fraction=fraction)
             return Queued(ahead=self._num_active + self._waiting.index(run))
@@ -174,6 +179,17 @@ class Engine(Generic[ModelT]):
             self._changed.wait_for(self._is_settled, timeout)
             return self._status
 
+    def wait_until_warm(self, timeout: float | None = None) -> bool:
+        """Wait until nothing is left to build, for several people neither.
+
+        False if the time is over, or the model cannot be had.
+        """
+        with self._changed:
+            self._changed.wait_for(
+                lambda: self._status.is_warm or self._status.phase in ENDED, timeout
+            )
+            return self._status.is_warm
+
     def wait_for_model(self, timeout: float) -> bool:
         """Wait until the model is loaded (it may still compile) or cannot be."""
         with self._changed:
@@ -189,7 +205,7 @@ class Engine(Generic[ModelT]):
         self._thread.join()
 
     def _is_settled(self) -> bool:
-        return self._status.phase in ("ready", "failed", "closed")
+        return self._status.phase == "ready" or self._status.phase in ENDED
 
     def _set_status(self, status: Status) -> None:
         with self._changed:

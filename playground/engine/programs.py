@@ -28,7 +28,7 @@ from playground.engine.sharding import shardings
 from playground.samplers import ChainValues, GreedySampler, Sampler, encode, sample
 
 CHUNKS = (32, 128)
-FIRST_SLOTS = 512
+FIRST_SLOTS = 384
 UNKNOWN_CONTEXT = 32768
 Numbers = int | Sequence[int]
 """A whole number for each row, or one for all."""
@@ -96,8 +96,9 @@ def plan_chunks(
 class Programs:
     """The compiled programs of one model; call them from one thread.
 
-    A prompt is read in `chunks` of two sizes. A ring starts with `first_slots` and
-    doubles until it holds the model's window, so that a short text costs little.
+    A prompt is read in `chunks` of two sizes. A ring starts with `first_slots`, enough
+    for a window of 256, and about doubles until it holds the model's own, so that a
+    short text costs little.
     """
 
     def __init__(
@@ -312,9 +313,12 @@ def _probabilities(logits: jax.Array, temperature: jax.Array) -> jax.Array:
 
 
 def _slot_steps(first: int, full: int) -> tuple[int, ...]:
-    """Ring sizes from `first`, doubling, up to `full`: 512, 3000 -> 512 1024 3000."""
+    """Ring sizes from `first` over powers of two to `full`: 384, 3000 -> 384 1024 3000.
+
+    A step is at least twice the one before, but the last, which is at least 1.5 times.
+    """
     steps = []
     while first * 3 // 2 < full:
         steps.append(first)
-        first *= 2
+        first = 1 << (2 * first - 1).bit_length()
     return (*steps, full)

@@ -1,7 +1,6 @@
 """Nothing compiles while people play, whatever they change, however many they are."""
 
 import threading
-import time
 
 import numpy as np
 import pytest
@@ -47,9 +46,7 @@ def test_eighty_runs_of_eight_people_over_everything_compile_nothing(
     )
     model = MistralCausalLM(small.backbone, preprocessor)
     engine = Engine(lambda _report: model, warm_length=900, warm_rows=PEOPLE)
-    while engine.status.message != "Ready":
-        assert engine.status.phase != "failed", engine.status
-        time.sleep(0.05)
+    assert engine.wait_until_warm(300)
     together, lengths = set(), set()
     step = Batch.step
     faults: list[str] = []

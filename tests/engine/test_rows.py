@@ -326,8 +326,7 @@ def test_an_engine_decodes_eight_people_together(
     model = tiny_model(context_length=60)
     engine = Engine(lambda _report: model, warm_length=60, warm_rows=8)
     assert engine.wait(120).phase == "ready"
-    while engine.status.message != "Ready":
-        threading.Event().wait(0.05)
+    assert engine.wait_until_warm(120)
     most, step = [], Batch.step
 
     def counted(self: Batch) -> Any:

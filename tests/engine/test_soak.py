@@ -111,8 +111,7 @@ def test_half_an_hour_of_eight_people_in_bounded_memory(
 ) -> None:
     model = tiny_model(sliding_window=None, context_length=1020)
     engine = Engine(lambda _report: model, warm_length=1020, warm_rows=PEOPLE)
-    while engine.status.message != "Ready":
-        time.sleep(0.1)
+    assert engine.wait_until_warm()
     begun = time.monotonic()
     until = begun + 60 * MINUTES
     people = [Person(engine, number) for number in range(PEOPLE)]
