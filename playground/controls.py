@@ -6,12 +6,16 @@ bound or a sentence is written in one place only.
 """
 
 import math
+import re
 from dataclasses import dataclass
 from typing import Any, Literal
 
-Kind = Literal["choice", "number", "integer", "toggle", "token_ids"]
+Kind = Literal["choice", "number", "integer", "toggle", "token_ids", "texts"]
 
 SAMPLERS = ("top_p", "top_k", "random", "greedy")
+
+MAX_TEXTS, MAX_TEXT_LENGTH = 16, 200
+"""Of a control that holds several texts."""
 
 DTYPES = ("float32", "bfloat16", "int8")
 """What weights may be kept as; int8 is a quarter of float32's memory."""
@@ -61,6 +65,8 @@ class Control:
                 fine = isinstance(value, bool)
             case "token_ids":
                 fine = value == "auto" or _is_token_ids(value)
+            case "texts":
+                fine = _is_texts(value)
             case "integer":
                 fine = _is_integer(value) and self._in_bounds(value)
             case "number":
@@ -79,6 +85,8 @@ class Control:
                 words = "true or false"
             case "token_ids":
                 words = "'auto', none, or token ids (whole numbers from 0)"
+            case "texts":
+                words = f"up to {MAX_TEXTS} texts of 1 to {MAX_TEXT_LENGTH} characters"
             case "integer" | "number":
                 noun = "a whole number" if self.kind == "integer" else "a number"
                 words = f"{noun} {self._bounds_in_words()}".rstrip()
@@ -120,6 +128,14 @@ def _is_integer(value: Any) -> bool:
 def _is_number(value: Any) -> bool:
     is_real = isinstance(value, int | float) and not isinstance(value, bool)
     return is_real and math.isfinite(value)
+
+
+def _is_texts(value: Any) -> bool:
+    return (
+        isinstance(value, tuple)
+        and len(value) <= MAX_TEXTS
+        and all(isinstance(t, str) and 0 < len(t) <= MAX_TEXT_LENGTH for t in value)
+    )
 
 
 def _is_token_ids(value: Any) -> bool:
@@ -216,6 +232,20 @@ CONTROLS: tuple[Control, ...] = (
         optional=True,
     ),
     Control(
+        name="stop_strings",
+        label="Stop strings",
+        help=r"Stop at one of these texts, one a line. \n is a new line, \t a tab.",
+        kind="texts",
+        default=(),
+    ),
+    Control(
+        name="keep_stop_string",
+        label="Keep the stop string",
+        help="Leave the stop string at the end of the text.",
+        kind="toggle",
+        default=False,
+    ),
+    Control(
         name="sliding_window",
         label="Sliding window",
         help="How many tokens each token sees, itself included. Empty: as trained.",
@@ -263,3 +293,28 @@ def parse_token_ids(text: str) -> str | tuple[int, ...] | None:
             f"Stop tokens must be auto, none, or ids such as 2, 198; got {text!r}."
         )
     return ids
+
+
+_ESCAPES = {r"\n": "\n", r"\t": "\t", r"\r": "\r", r"\\": "\\"}
+
+
+def parse_texts(typed: str) -> tuple[str, ...]:
+    r"""Read what a person typed for `stop_strings`: one a line, \n for a new line.
+
+    Empty lines count nothing. A backslash before anything else stays as it is.
+    """
+    lines = typed.replace("\r\n", "\n").split("\n")
+    return tuple(unescaped(line) for line in lines if line)
+
+
+def unescaped(typed: str) -> str:
+    r"""\n, \t, \r and \\ as the characters they stand for."""
+    pattern = "|".join(map(re.escape, _ESCAPES))
+    return re.sub(pattern, lambda found: _ESCAPES[found[0]], typed)
+
+
+def escaped(text: str) -> str:
+    r"""A text on one line, as `unescaped` reads it."""
+    for typed, character in reversed(_ESCAPES.items()):
+        text = text.replace(character, typed)
+    return text

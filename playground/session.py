@@ -89,6 +89,20 @@ class Session:
         return self.transcript.text if self.transcript else ""
 
     @property
+    def shown_text(self) -> str:
+        """The new text, with the stop string behind it if that is to be kept."""
+        run = self.transcript
+        keeps = run is not None and run.settings.keep_stop_string
+        return self.text + (run.stop_string if run is not None and keeps else "")
+
+    @property
+    def whole_text(self) -> str:
+        """The shown text, behind the prompt unless that is to be stripped."""
+        run = self.transcript
+        strips = run is None or run.settings.strip_prompt
+        return ("" if strips else self.prompt_text) + self.shown_text
+
+    @property
     def seed(self) -> int | None:
         """The seed that the latest run uses."""
         return self.transcript.seed if self.transcript else None
@@ -128,7 +142,13 @@ class Session:
             run.cancel()
         tokenizer = model.text_preprocessor.tokenizer
         try:
-            for event in with_text(run, tokenizer, transcript.prompt_token_ids):
+            for event in with_text(
+                run,
+                tokenizer,
+                transcript.prompt_token_ids,
+                transcript.settings.stop_strings,
+                run.cancel,
+            ):
                 transcript.add(event)
                 yield event
         finally:

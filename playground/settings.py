@@ -29,13 +29,16 @@ class GenerationSettings:
     max_length: int | None = _default("max_length")
     shorten_prompt: bool = _default("shorten_prompt")
     stop_token_ids: str | tuple[int, ...] | None = _default("stop_token_ids")
+    stop_strings: tuple[str, ...] = _default("stop_strings")
+    keep_stop_string: bool = _default("keep_stop_string")
     sliding_window: int | None = _default("sliding_window")
     chat: bool = _default("chat")
     strip_prompt: bool = _default("strip_prompt")
 
     def __post_init__(self) -> None:
-        if isinstance(self.stop_token_ids, list):
-            object.__setattr__(self, "stop_token_ids", tuple(self.stop_token_ids))
+        for name in ("stop_token_ids", "stop_strings"):
+            if isinstance(getattr(self, name), list):  # as JSON has them
+                object.__setattr__(self, name, tuple(getattr(self, name)))
         faults = [
             fault
             for control in CONTROLS

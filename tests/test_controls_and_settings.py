@@ -7,7 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from playground.controls import BY_NAME, CONTROLS, SAMPLERS, parse_token_ids
+from playground.controls import (
+    BY_NAME,
+    CONTROLS,
+    SAMPLERS,
+    escaped,
+    parse_texts,
+    parse_token_ids,
+    unescaped,
+)
 from playground.settings import GenerationSettings
 
 OUT_OF_BOUNDS = [
@@ -76,6 +84,9 @@ some_settings = st.builds(
     max_new_tokens=st.integers(1, 4096),
     stop_token_ids=st.sampled_from(["auto", None])
     | st.lists(st.integers(0, 10**6)).map(tuple),
+    shorten_prompt=st.booleans(),
+    stop_strings=st.lists(st.text(min_size=1, max_size=200), max_size=16).map(tuple),
+    keep_stop_string=st.booleans(),
     sliding_window=st.none() | st.integers(1, 10**6),
     chat=st.booleans(),
     strip_prompt=st.booleans(),
@@ -120,6 +131,33 @@ def test_stop_tokens_as_typed(typed: str, expected: Any) -> None:
 def test_stop_tokens_that_make_no_sense_are_refused(typed: str) -> None:
     with pytest.raises(ValueError, match="auto, none, or ids such as"):
         parse_token_ids(typed)
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        ("", ()),
+        ("User:", ("User:",)),
+        ("User:\n\nYou: \n", ("User:", "You: ")),
+        (r"\n\n", ("\n\n",)),
+        (r"a\tb" + "\r\n" + r"\\n", ("a\tb", "\\n")),
+        (r"C:\dir", (r"C:\dir",)),
+    ],
+)
+def test_stop_strings_as_typed(typed: str, expected: tuple[str, ...]) -> None:
+    assert parse_texts(typed) == expected
+
+
+@given(st.text(min_size=1))
+def test_an_escaped_text_is_one_line_and_comes_back(text: str) -> None:
+    assert "\n" not in escaped(text)
+    assert unescaped(escaped(text)) == text
+
+
+@pytest.mark.parametrize("stops", [("",), ("a" * 201,), ("a",) * 17, "abc", (1,)])
+def test_stop_strings_that_make_no_sense_are_refused(stops: Any) -> None:
+    with pytest.raises(ValueError, match="`stop_strings` must be up to 16 texts"):
+        GenerationSettings(stop_strings=stops)
 
 
 def test_knobs_act_only_where_they_are_read() -> None:

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from playground.commands.status_line import StatusLine
-from playground.controls import BY_NAME, DTYPES, SAMPLERS, parse_token_ids
+from playground.controls import BY_NAME, DTYPES, SAMPLERS, parse_token_ids, unescaped
 from playground.presets import DEFAULT_PRESET
 from playground.settings import GenerationSettings
 
@@ -48,6 +48,18 @@ def add_parser(commands: Any) -> None:
         length.add_argument(flag, type=int, metavar="N", help=BY_NAME[name].help)
     add("--shorten-prompt", action="store_true", help=BY_NAME["shorten_prompt"].help)
     add("--stop-token-ids", default="auto", help=BY_NAME["stop_token_ids"].help)
+    add(
+        "--stop",
+        action="append",
+        default=[],
+        metavar="TEXT",
+        help=r"stop before this text (\n is a new line); may be given several times",
+    )
+    add(
+        "--keep-stop-string",
+        action="store_true",
+        help=BY_NAME["keep_stop_string"].help,
+    )
     add("--strip-prompt", action="store_true", help=BY_NAME["strip_prompt"].help)
     add("--json", action="store_true", help="print one JSON object at the end instead")
 
@@ -66,6 +78,8 @@ def _settings(options: argparse.Namespace) -> GenerationSettings:
         max_length=options.max_length,
         shorten_prompt=options.shorten_prompt,
         stop_token_ids=parse_token_ids(options.stop_token_ids),
+        stop_strings=tuple(map(unescaped, options.stop)),
+        keep_stop_string=options.keep_stop_string,
         sliding_window=options.sliding_window,
         chat=options.chat,
         strip_prompt=options.strip_prompt,
@@ -85,7 +99,7 @@ def _generate(options: argparse.Namespace) -> int:
         options.preset, warm_length=0, dtype=options.dtype, **overrides
     )
     session, finished = Session(engine), Finished(reason="error")
-    printer = _Printer(session, silent=options.json, strip_prompt=settings.strip_prompt)
+    printer = _Printer(session, silent=options.json, settings=settings)
     load_seconds = 0.0
     for event in session.generate(options.prompt, settings):
         if not load_seconds and engine.model is not None:
@@ -104,10 +118,13 @@ def _generate(options: argparse.Namespace) -> int:
 class _Printer:
     """Text to standard output as it comes; what takes long to standard error."""
 
-    def __init__(self, session: Any, silent: bool, strip_prompt: bool) -> None:
+    def __init__(
+        self, session: Any, silent: bool, settings: GenerationSettings
+    ) -> None:
         self._session = session
         self._silent = silent
-        self._pending_prompt = not strip_prompt
+        self._settings = settings
+        self._pending_prompt = not settings.strip_prompt
         self._status = StatusLine()
 
     def show(self, event: Any) -> None:
@@ -118,10 +135,14 @@ class _Printer:
                 self._status.show(event.message, event.fraction)
             case Compiling():
                 self._status.show(f"Compiling, first time only ({event.program})")
-            case Step() | Finished():
+            case Step():
                 self._status.show("")
                 self._text(event.text)
-                if isinstance(event, Finished) and not self._silent:
+            case Finished():
+                self._status.show("")
+                kept = self._settings.keep_stop_string
+                self._text(event.text + (event.stop_string if kept else ""))
+                if not self._silent:
                     print(flush=True)
 
     def _text(self, text: str) -> None:
@@ -138,17 +159,17 @@ def _report(
     """The run as one JSON object."""
     transcript = session.transcript
     settings = {**transcript.settings.to_json(), "seed": transcript.seed}
-    shown = "" if transcript.settings.strip_prompt else transcript.prompt_text
     return {
         "schema": SCHEMA,
         "preset": preset,
         "settings": settings,
         "prompt_token_ids": list(transcript.prompt_token_ids),
         "token_ids": transcript.token_ids,
-        "text": shown + transcript.text,
+        "text": session.whole_text,
         "finish_reason": finished.reason,
         "left_out_tokens": finished.left_out_tokens,
         "stopped_by": list(finished.stopped_by),
+        "stop_string": finished.stop_string,
         "timings": {"load": load_seconds, **asdict(finished.timings)},
         "compilations": finished.compilations,
     }

@@ -114,8 +114,9 @@ class Timings:
 class Finished:
     """The end of a run.
 
-    `stopped_by` is the stop, one token or several, when `reason` is "stop". `message`
-    explains "time" or an "error" in words fit to show. `text` is the rest that was held
+    `stopped_by` is the stop, one token or several, when `reason` is "stop"; if that is
+    because of a text, `stop_string` is this text, which they contain. `message` explains
+    "time" or an "error" in words fit to show. `text` is the rest that was held
     back. `compilations` counts the XLA programs this run had to build, `reused_tokens`
     the prompt's tokens that were read in an earlier run, and `left_out_tokens` those
     of a too long prompt that were not read at all.
@@ -123,6 +124,7 @@ class Finished:
 
     reason: FinishReason
     stopped_by: tuple[int, ...] = ()
+    stop_string: str = ""
     message: str = ""
     text: str = ""
     timings: Timings = field(default_factory=Timings)

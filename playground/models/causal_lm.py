@@ -1,5 +1,6 @@
 """A model that writes text: which sampler it uses, and what it writes."""
 
+import threading
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
@@ -184,12 +185,14 @@ class CausalLM(Task):
         *,
         max_new_tokens: int | None = None,
         sliding_window: int | None = None,
+        stop_strings: Sequence[str] = (),
         seed: int | None = None,
     ) -> Iterator[Event]:
         """`generate`, event by event; closing the iterator ends the run.
 
         `max_new_tokens` counts only the answer. `sliding_window` may narrow the model's
-        own. `seed` None takes the sampler's, or draws one.
+        own. The text ends before the first of `stop_strings`, wherever tokens begin and
+        end. `seed` None takes the sampler's, or draws one.
         """
         preprocessor = self.text_preprocessor
         if max_length is None and max_new_tokens is None:
@@ -202,8 +205,14 @@ class CausalLM(Task):
             sliding_window=sliding_window,
             seed=seed,
         )
-        events = decode(self.programs, request)
-        return with_text(events, preprocessor.tokenizer, request.token_ids)
+        stopped = threading.Event()
+        return with_text(
+            decode(self.programs, request, stopped.is_set),
+            preprocessor.tokenizer,
+            request.token_ids,
+            stop_strings,
+            stopped.set,
+        )
 
     def _request(
         self,

@@ -3,12 +3,14 @@
 from playground.tokenizers.byte_level_bpe import ByteLevelBPETokenizer
 from playground.tokenizers.chat import render_chat
 from playground.tokenizers.sentencepiece_tokenizer import MistralTokenizer
+from playground.tokenizers.stop_strings import StopScanner
 from playground.tokenizers.text_stream import TextStream
 from playground.tokenizers.tokenizer import Tokenizer
 
 __all__ = [
     "ByteLevelBPETokenizer",
     "MistralTokenizer",
+    "StopScanner",
     "TextStream",
     "Tokenizer",
     "render_chat",

@@ -6,7 +6,12 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
-from playground.controls import SAMPLER_LABELS, Control, parse_token_ids
+from playground.controls import (
+    SAMPLER_LABELS,
+    Control,
+    parse_texts,
+    parse_token_ids,
+)
 
 _WHOLE_NUMBER = re.compile(r"\s*[+-]?[0-9]{1,20}\s*")
 
@@ -31,6 +36,8 @@ def to_component(control: Control, **changes: Any) -> Component:
             return gr.Checkbox(**options)
         case "token_ids":
             return gr.Textbox(max_lines=1, **options)
+        case "texts":
+            return gr.Textbox(lines=1, max_lines=4, **options | {"value": ""})
         case "number":
             return gr.Slider(**_bounds(control), buttons=[], **options)
         case "integer" if control.optional:
@@ -49,6 +56,8 @@ def read_value(control: Control, sent: Any) -> Any:
     match control.kind:
         case "token_ids" if isinstance(sent, str):
             return parse_token_ids(sent)
+        case "texts" if isinstance(sent, str):
+            return parse_texts(sent)
         case "integer" if isinstance(sent, str) and not sent.strip():
             return None
         case "integer" if isinstance(sent, str) and _WHOLE_NUMBER.fullmatch(sent):

@@ -140,6 +140,8 @@ class Handlers:
         max_new_tokens: int = _default("max_new_tokens"),
         shorten_prompt: bool = _default("shorten_prompt"),
         stop_token_ids: str = _default("stop_token_ids"),
+        stop_strings: list[str] | None = None,
+        keep_stop_string: bool = _default("keep_stop_string"),
         sliding_window: int | None = _default("sliding_window"),
         chat: bool = _default("chat"),
         strip_prompt: bool = _default("strip_prompt"),
@@ -148,10 +150,12 @@ class Handlers:
 
         sampler: top_p, top_k, random or greedy. seed: null draws a new one.
         shorten_prompt: leave out the beginning of a too long prompt, do not refuse it.
-        stop_token_ids: auto, none, or ids such as "2, 198". sliding_window: null keeps
-        the trained one. chat: wrap the prompt in the model's chat template.
+        stop_token_ids: auto, none, or ids such as "2, 198". stop_strings: end before
+        one of these; keep_stop_string: leave it in. sliding_window: null keeps the
+        trained one. chat: wrap the prompt in the model's chat template.
         strip_prompt: leave the prompt out of the text.
         """
+        stop_strings = stop_strings or []
         values = {name: value for name, value in locals().items() if name in BY_NAME}
         session = self.new_session()
         try:
@@ -161,8 +165,7 @@ class Handlers:
                 if isinstance(event, Finished) and event.reason == "error":
                     raise ValueError(event.message)
                 if pace.is_due(event):
-                    shown = "" if settings.strip_prompt else session.prompt_text
-                    yield shown + session.text
+                    yield session.whole_text
         except ValueError as fault:
             raise gr.Error(str(fault), print_exception=False) from fault
         finally:
@@ -232,4 +235,4 @@ def _without_hidden(values: tuple[Any, ...]) -> dict[str, Any]:
 
 def _text(session: Session, live: bool) -> dict[str, Any]:
     """What assets/output.js draws."""
-    return {"prompt": session.prompt_text, "text": session.text, "live": live}
+    return {"prompt": session.prompt_text, "text": session.shown_text, "live": live}

@@ -28,6 +28,8 @@ EXAMPLES = (
 
 MORE: dict[str, dict[str, str]] = {
     "stop_token_ids": {"placeholder": "auto"},
+    "stop_strings": {"placeholder": r"\n\n"},
+    "keep_stop_string": {},
     "sliding_window": {"placeholder": "as trained"},
     "shorten_prompt": {},
 }
@@ -64,9 +66,7 @@ def draw(handlers: Handlers) -> Parts:
         with gr.Column(elem_id="result"):
             status, output = _status(handlers), _output()
             controls["strip_prompt"] = _control("strip_prompt", info=None)
-        with gr.Accordion(
-            "Stop tokens, window, long prompts", open=False, elem_id="more"
-        ):
+        with gr.Accordion("Stops, window, long prompts", open=False, elem_id="more"):
             for name, look in MORE.items():
                 controls[name] = _control(name, **look)
     return Parts(

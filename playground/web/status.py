@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from playground.controls import BY_NAME
+from playground.controls import BY_NAME, escaped
 from playground.engine.engine import Engine
 from playground.engine.events import (
     Beams,
@@ -117,7 +117,7 @@ def _finished(event: Finished, facts: RunFacts) -> Status:
             words = f"Stopped by you after {count}; the text is kept"
             return Status(phase="stopped", words=_join(words, speed, seed))
         case "stop":
-            words = f"Stopped: {_stop_token(event, facts)}"
+            words = f"Stopped: {_stop(event, facts)}"
             return Status(phase="done", words=_join(words, count, speed, seed))
         case "time":
             words = f"Stopped after {count}: {event.message}; the text is kept"
@@ -134,7 +134,11 @@ def _reused(tokens: int) -> str:
     return f"{tokens:,} prompt tokens reused" if tokens else ""
 
 
-def _stop_token(event: Finished, facts: RunFacts) -> str:
+def _stop(event: Finished, facts: RunFacts) -> str:
+    if event.stop_string:
+        ids = " ".join(map(str, event.stopped_by))
+        noun = "id" if len(event.stopped_by) == 1 else "ids"
+        return f'text "{escaped(event.stop_string)}" ({noun} {ids})'
     kind = "end token" if facts.settings.stop_token_ids == "auto" else "stop token"
     named = (f"{facts.token_name(stop)} (id {stop})" for stop in event.stopped_by)
     return " ".join((kind, *named))

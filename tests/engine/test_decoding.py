@@ -145,6 +145,20 @@ def test_the_same_seed_gives_the_same_tokens_and_another_seed_others(
     assert tokens(decode(programs, replace(random, seed=8))) != first
 
 
+def test_every_token_has_a_draw_of_its_own(
+    programs: Programs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn, whole = [], programs.sample
+
+    def noted(logits: Any, values: Any, step: Any) -> Any:
+        drawn.extend(step)
+        return whole(logits, values, step)
+
+    monkeypatch.setattr(programs, "sample", noted)
+    list(decode(programs, GREEDY))
+    assert drawn == list(range(12))
+
+
 def test_the_window_of_a_run_changes_what_it_says(
     programs: Programs, answer: list[int]
 ) -> None:

@@ -92,16 +92,26 @@ class ScriptedSession:
         self.prompt_text = ""
         self.text = ""
         self.seed: int | None = None
+        self.settings = GenerationSettings()
         self._cancelled = threading.Event()
 
     def generate(self, prompt: str, settings: GenerationSettings) -> Iterator[Event]:
         if not isinstance(prompt, str) or not prompt.strip():
             raise ValueError("The prompt is empty. Write something for the model.")
         self.stop()
+        self.settings = settings
         self._cancelled = cancelled = threading.Event()
         self.prompt_text = f"<|user|>{prompt}\n<|model|>" if settings.chat else prompt
         self.text, self.seed = "", 1234 if settings.seed is None else settings.seed
         return self._events(settings, cancelled)
+
+    @property
+    def shown_text(self) -> str:
+        return self.text
+
+    @property
+    def whole_text(self) -> str:
+        return ("" if self.settings.strip_prompt else self.prompt_text) + self.text
 
     def stop(self) -> None:
         with self.engine.changed:
@@ -175,6 +185,7 @@ def _model() -> SimpleNamespace:
         sliding_window=None,
         context_length=8192,
         compute_dtype="float32",
+        token_embedding=SimpleNamespace(dtype_policy="float32"),
         count_params=lambda: 134_515_008,
     )
     tokenizer = SimpleNamespace(id_to_token={END_TOKEN_ID: "<|im_end|>"}.get)
@@ -208,7 +219,7 @@ def open_more(tab: Tab) -> None:
     Gradio shows its fields a moment before it hears them: what a program, not a person,
     types in that moment stays in the field and is not sent.
     """
-    tab.get_by_text("Stop tokens, window, long prompts").click()
+    tab.get_by_text("Stops, window, long prompts").click()
     tab.get_by_label("Stop tokens").wait_for()
     tab.wait_for_timeout(1000)
 

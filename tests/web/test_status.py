@@ -62,6 +62,15 @@ def test_what_was_not_read_again_is_told():
     )
 
 
+def test_a_stop_string_is_shown_as_it_was_typed_with_its_tokens():
+    event = Finished(
+        reason="stop", stopped_by=(13, 13), stop_string="\n\n", timings=TIMINGS
+    )
+    assert words_after(event) == (
+        r'Stopped: text "\n\n" (ids 13 13) · 37 tokens · 48 tok/s · seed 1234'
+    )
+
+
 def test_a_run_that_took_too_long_says_how_long_it_may_take():
     message = "a run may take 600 seconds here"
     event = Finished(reason="time", message=message, timings=TIMINGS)
