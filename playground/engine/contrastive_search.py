@@ -65,7 +65,7 @@ def contrastive_search(
 
 def _history(reader: Reader) -> jax.Array:
     """The prompt's hidden states, with room for those of the answer."""
-    read = np.concatenate([np.asarray(hidden, np.float32) for hidden in reader.hidden])
+    read = np.concatenate(reader.hidden).astype(np.float32)
     length, capacity = len(read) + reader.request.max_new_tokens, FIRST_CAPACITY
     while capacity < length:
         capacity *= 2

@@ -115,8 +115,8 @@ class Finished:
     """The end of a run.
 
     `stopped_by` is the stop, one token or several, when `reason` is "stop"; if that is
-    because of a text, `stop_string` is this text, which they contain. `message` explains
-    "time" or an "error" in words fit to show. `text` is the rest that was held
+    because of a text, `stop_string` is this text, which they contain. `message` tells
+    more of "time" and "error" in words fit to show. `text` is the rest that was held
     back. `compilations` counts the XLA programs this run had to build, `reused_tokens`
     the prompt's tokens that were read in an earlier run, and `left_out_tokens` those
     of a too long prompt that were not read at all.

@@ -61,7 +61,7 @@ class Reader:
         self._written = 0
         self._end = 0
         self._logits: jax.Array | None = None
-        self.hidden: list[jax.Array] = []
+        self.hidden: list[np.ndarray] = []
         """The prompt's hidden states [T, hidden_dim], chunk by chunk, if kept."""
 
     def interrupted(self) -> FinishReason | None:
@@ -93,7 +93,8 @@ class Reader:
             tokens[: chunk.count] = prompt[chunk.start : chunk.start + chunk.count]
             logits, hidden = self.read(tokens, chunk.start, chunk.count)
             if keep_hidden:
-                self.hidden.append(hidden[0, : chunk.count])
+                # On the host: JAX would build a program for each count.
+                self.hidden.append(np.asarray(hidden)[0, : chunk.count])
             logits.block_until_ready()  # or progress and Stop would run ahead
             self.clock.lap("prefill")
             yield PrefillProgress(done=chunk.start + chunk.count, total=len(prompt))
