@@ -19,6 +19,7 @@ from playground.engine import (
 from playground.engine.programs import Programs
 from playground.models import MistralCausalLM
 from playground.samplers import GreedySampler, RandomSampler
+from tests.conftest import tiny_model
 
 GREEDY = Request(
     token_ids=(5, 6, 7),
@@ -165,6 +166,13 @@ def test_the_window_of_a_run_changes_what_it_says(
     narrow = tokens(decode(programs, replace(GREEDY, sliding_window=1)))
     assert len(narrow) == 12
     assert narrow != answer
+
+
+def test_a_run_with_a_window_is_a_model_with_that_window(programs: Programs) -> None:
+    narrow = Programs(tiny_model(sliding_window=3), chunks=(2, 5), first_slots=4)
+    expected = tokens(decode(narrow, GREEDY))
+    assert tokens(decode(programs, replace(GREEDY, sliding_window=3))) == expected
+    assert expected != tokens(decode(programs, GREEDY))
 
 
 def test_a_model_of_nan_ends_in_an_error_and_not_in_a_token(
