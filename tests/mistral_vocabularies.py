@@ -7,7 +7,7 @@ not installed: it needs an older NumPy than we have, and no code of it is used.
 from pathlib import Path
 
 from playground.presets.catalog import WheelMember
-from playground.presets.downloads.wheel import fetch
+from playground.presets.downloads.package import fetch
 
 REQUIREMENT = "mistral-common==1.13.1"
 # Name -> (file, size in bytes, SHA-256).
@@ -40,8 +40,8 @@ def mistral_vocabulary(name: str) -> Path:
     file, num_bytes, sha256 = _FILES[name]
     source = WheelMember(
         requirement=REQUIREMENT,
-        wheel_sha256="98b4d0755b8d90bf4691fa8f1b70cb3b4a8cd4dc1653c4ed08ef3d1c7d2c29af",
-        wheel_bytes=6_589_302,
+        package_sha256="98b4d0755b8d90bf4691fa8f1b70cb3b4a8cd4dc1653c4ed08ef3d1c7d2c29af",
+        package_bytes=6_589_302,
         member=f"mistral_common/data/{file}",
         sha256=sha256,
         num_bytes=num_bytes,

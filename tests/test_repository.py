@@ -19,6 +19,7 @@ import playground
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
+COMMANDS = {"generate", "models", "convert", "train", "evaluate"}
 PACKAGES = [
     playground.__name__,
     *(
@@ -100,7 +101,7 @@ def test_every_make_command_in_the_readme_exists():
 
 def test_every_command_and_option_in_the_readme_exists():
     lines = re.findall(r"-m playground ([a-z]+)(.*)", README)
-    assert {command for command, _ in lines} == {"generate", "models", "convert"}
+    assert {command for command, _ in lines} == COMMANDS
     for command, rest in lines:
         help_text = output_of("-m", "playground", command, "--help")
         options = set(re.findall(r"--[a-z-]+", rest))

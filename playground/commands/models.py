@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from pathlib import Path
 from typing import Any
 
 from playground.presets import PRESETS, Preset, is_on_this_machine
@@ -33,7 +34,7 @@ def _models(options: argparse.Namespace) -> int:
 def _row(preset: Preset) -> tuple[str, ...]:
     return (
         preset.name,
-        f"{preset.parameters / 1e9:.2f} billion",
+        _count(preset.parameters),
         _size(preset),
         preset.license,
         "yes" if is_on_this_machine(preset) else "no",
@@ -41,10 +42,18 @@ def _row(preset: Preset) -> tuple[str, ...]:
     )
 
 
+def _count(number: int) -> str:
+    if number < 1e8:
+        return f"{number / 1e6:.1f} million"
+    return f"{number / 1e9:.2f} billion"
+
+
 def _size(preset: Preset) -> str:
     """Of the download, or where that is not known, of the weights in memory."""
     if isinstance(preset.source, WheelMember):
-        return f"{preset.source.wheel_bytes / 1e6:.0f} MB"
+        return f"{preset.source.package_bytes / 1e6:.0f} MB"
+    if isinstance(preset.source, Path):
+        return "comes along"
     return f"{2 * preset.parameters / 1e9:.1f} GB in bfloat16"
 
 
@@ -55,8 +64,8 @@ def _as_json(preset: Preset) -> dict[str, Any]:
         "description": preset.description,
         "parameters": preset.parameters,
         "license": preset.license,
-        "source": wheel.requirement if wheel else preset.source,
-        "download_bytes": wheel.wheel_bytes if wheel else None,
+        "source": wheel.requirement if wheel else str(preset.source),
+        "download_bytes": wheel.package_bytes if wheel else None,
         "bfloat16_bytes": 2 * preset.parameters,
         "on_this_machine": is_on_this_machine(preset),
     }

