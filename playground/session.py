@@ -1,13 +1,14 @@
 """One person's runs: what was asked, what came, and the way to stop it."""
 
 import threading
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import jax
 
 from playground import samplers
+from playground.answer_tree import AnswerTree, Version
 from playground.engine import (
     WAITING_SECONDS,
     WARM_LENGTH,
@@ -21,25 +22,17 @@ from playground.engine import (
     Run,
 )
 from playground.models import MistralCausalLM
-from playground.models.prompting import Answer, draw_seed, make_request, with_text
+from playground.models.prompting import (
+    draw_seed,
+    make_request,
+    text_so_far,
+    with_text,
+)
 from playground.presets import LoadError, Progress
 from playground.settings import GenerationSettings
+from playground.transcript import Transcript
 
 MAX_PROMPT_CHARACTERS = 100_000
-
-
-@dataclass(kw_only=True)
-class Transcript(Answer):
-    """What one run was given and has made so far.
-
-    `prompt_text` is the exact prompt that the model reads, chat template and all;
-    `seed` is the one in use.
-    """
-
-    settings: GenerationSettings
-    seed: int
-    prompt_text: str = ""
-    prompt_token_ids: tuple[int, ...] = ()
 
 
 class Session:
@@ -47,7 +40,10 @@ class Session:
 
     def __init__(self, engine: Engine[MistralCausalLM]) -> None:
         self.engine = engine
-        self.transcript: Transcript | None = None
+        self.tree = AnswerTree()
+        """All runs so far; nothing is ever lost."""
+        self.version: Version | None = None
+        """The latest run."""
         self._owner = object()  # the engine keeps this session's text for its next run
         self._stopped = threading.Event()
         self._run: Run | None = None
@@ -67,10 +63,49 @@ class Session:
         transcript = Transcript(settings=settings, seed=seed)
         model, request = self.engine.model, None
         if model is not None:
-            request = self._prepare(model, prompt, transcript)
-        self.stop()
-        self.transcript, self._stopped = transcript, threading.Event()
+            request = _request(model, prompt, transcript)
+        self._begin(self.tree.add(transcript))
         return self._events(prompt, transcript, request, self._stopped)
+
+    def go_on(
+        self,
+        settings: GenerationSettings | None = None,
+        *,
+        number: int | None = None,
+        position: int | None = None,
+        token_id: int | None = None,
+    ) -> Iterator[Event]:
+        """Go on from an answer: the latest, or run `number` of the tree.
+
+        From its end; or after its first `position` tokens, where `token_id` takes the
+        place of its own token. `settings` None keeps its settings, and the seed stays
+        if they name no other: then it becomes what one longer run would have been.
+        Raises ValueError as `generate`, and for what is not there.
+        """
+        model = self.engine.model
+        if model is None or self.version is None:
+            raise ValueError("There is no answer yet to go on from. Generate one.")
+        parent = self.version if number is None else self.tree.version(number)
+        old = parent.run
+        length = len(old.token_ids)
+        position = length if position is None else position
+        kept = [*old.token_ids[:position], *([] if token_id is None else [token_id])]
+        settings = settings or old.settings
+        run = Transcript(
+            settings=settings,
+            seed=old.seed if settings.seed is None else settings.seed,
+            prompt_text=old.prompt_text,
+            prompt_token_ids=old.prompt_token_ids,
+            answered=len(kept),
+            token_ids=kept,
+        )
+        request = _continuation(model, run)
+        self._begin(self.tree.add(run, parent.number, position))
+        return self._events("", run, request, self._stopped)
+
+    def _begin(self, version: Version) -> None:
+        self.stop()
+        self.version, self._stopped = version, threading.Event()
 
     def stop(self) -> None:
         """End the run within one step, if there is one; its text stays."""
@@ -79,28 +114,29 @@ class Session:
             self._run.cancel()
 
     @property
+    def transcript(self) -> Transcript | None:
+        """The latest run."""
+        return self.version.run if self.version else None
+
+    @property
     def prompt_text(self) -> str:
         """The exact prompt of the latest run, "" before there is one."""
         return self.transcript.prompt_text if self.transcript else ""
 
     @property
     def text(self) -> str:
-        """The new text of the latest run so far."""
+        """The text of the latest run so far."""
         return self.transcript.text if self.transcript else ""
 
     @property
     def shown_text(self) -> str:
-        """The new text, with the stop string behind it if that is to be kept."""
-        run = self.transcript
-        keeps = run is not None and run.settings.keep_stop_string
-        return self.text + (run.stop_string if run is not None and keeps else "")
+        """The text, with the stop string behind it if that is to be kept."""
+        return self.transcript.shown_text if self.transcript else ""
 
     @property
     def whole_text(self) -> str:
         """The shown text, behind the prompt unless that is to be stripped."""
-        run = self.transcript
-        strips = run is None or run.settings.strip_prompt
-        return ("" if strips else self.prompt_text) + self.shown_text
+        return self.transcript.whole_text if self.transcript else ""
 
     @property
     def seed(self) -> int | None:
@@ -123,8 +159,8 @@ class Session:
             yield Finished(reason="error", message=self.engine.status.message)
             return
         try:
-            request = request or self._prepare(model, prompt, transcript)
-            run = self.engine.submit(request)
+            request = request or _request(model, prompt, transcript)
+            run = self.engine.submit(replace(request, owner=self._owner))
         except (ValueError, BusyError) as fault:
             yield Finished(reason="error", message=str(fault))
             return
@@ -148,6 +184,7 @@ class Session:
                 transcript.prompt_token_ids,
                 transcript.settings.stop_strings,
                 run.cancel,
+                transcript.token_ids[: transcript.answered],
             ):
                 transcript.add(event)
                 yield event
@@ -158,12 +195,6 @@ class Session:
         while not (stopped.is_set() or self.engine.wait_for_model(WAITING_SECONDS)):
             status = self.engine.status
             yield Loading(message=status.message, fraction=status.fraction)
-
-    def _prepare(
-        self, model: MistralCausalLM, prompt: str, transcript: Transcript
-    ) -> Request:
-        request = _request(model, prompt, transcript)
-        return replace(request, owner=self._owner)
 
 
 def _check_prompt(prompt: str) -> None:
@@ -178,28 +209,43 @@ def _check_prompt(prompt: str) -> None:
         )
 
 
-def _request(model: MistralCausalLM, prompt: str, transcript: Transcript) -> Request:
-    """The request for a prompt; notes the exact prompt in the transcript."""
-    settings, preprocessor = transcript.settings, model.text_preprocessor
-    if settings.chat:
+def _request(model: MistralCausalLM, prompt: str, run: Transcript) -> Request:
+    """The request for a prompt; notes the exact prompt in the run."""
+    preprocessor = model.text_preprocessor
+    if run.settings.chat:
         prompt = preprocessor.chat_prompt(prompt)
-    token_ids = preprocessor.prompt_ids(prompt)
-    request = make_request(
+    request = _with_settings(model, preprocessor.prompt_ids(prompt), run)
+    if request.left_out_tokens:
+        prompt = preprocessor.tokenizer.detokenize(request.token_ids)
+    run.prompt_text, run.prompt_token_ids = prompt, request.token_ids
+    return request
+
+
+def _continuation(model: MistralCausalLM, run: Transcript) -> Request:
+    """The request for an answer that goes on; notes its text so far in the run."""
+    tokenizer, prompt = model.text_preprocessor.tokenizer, run.prompt_token_ids
+    request = _with_settings(model, prompt, run)
+    run.text = run.text_before = text_so_far(run.token_ids, tokenizer, prompt)
+    return request
+
+
+def _with_settings(
+    model: MistralCausalLM, prompt_ids: Sequence[int], run: Transcript
+) -> Request:
+    settings = run.settings
+    return make_request(
         model.backbone,
-        preprocessor.tokenizer,
-        token_ids,
+        model.text_preprocessor.tokenizer,
+        prompt_ids,
+        answer_ids=run.token_ids,
         sampler=_sampler(settings),
-        seed=transcript.seed,
+        seed=run.seed,
         max_length=settings.max_length,
         max_new_tokens=settings.max_new_tokens,
         shorten_prompt=settings.shorten_prompt,
         stop_token_ids=settings.stop_token_ids,
         sliding_window=settings.sliding_window,
     )
-    if request.left_out_tokens:
-        prompt = preprocessor.tokenizer.detokenize(request.token_ids)
-    transcript.prompt_text, transcript.prompt_token_ids = prompt, request.token_ids
-    return request
 
 
 def _sampler(settings: GenerationSettings) -> samplers.Sampler:

@@ -12,8 +12,6 @@ from playground.controls import BY_NAME, DTYPES, SAMPLERS, parse_token_ids, unes
 from playground.presets import DEFAULT_PRESET
 from playground.settings import GenerationSettings
 
-SCHEMA = "mistral-playground/run/1"
-
 
 def add_parser(commands: Any) -> None:
     """Tell argparse of this command."""
@@ -157,19 +155,11 @@ def _report(
     preset: str, session: Any, finished: Any, load_seconds: float
 ) -> dict[str, Any]:
     """The run as one JSON object."""
-    transcript = session.transcript
-    settings = {**transcript.settings.to_json(), "seed": transcript.seed}
     return {
-        "schema": SCHEMA,
+        **session.transcript.to_json(),
         "preset": preset,
-        "settings": settings,
-        "prompt_token_ids": list(transcript.prompt_token_ids),
-        "token_ids": transcript.token_ids,
         "text": session.whole_text,
-        "finish_reason": finished.reason,
         "left_out_tokens": finished.left_out_tokens,
-        "stopped_by": list(finished.stopped_by),
-        "stop_string": finished.stop_string,
         "timings": {"load": load_seconds, **asdict(finished.timings)},
         "compilations": finished.compilations,
     }

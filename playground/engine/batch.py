@@ -38,6 +38,11 @@ class Row:
         self.token = int(np.asarray(draw(reader.programs, logits, [self]))[0])
 
     @property
+    def draw(self) -> int:
+        """The number of the next token's draw."""
+        return self.reader.request.answered + self.index
+
+    @property
     def position(self) -> int:
         """Where the next token stands."""
         return len(self.reader.request.token_ids) + self.index
@@ -68,7 +73,7 @@ class Row:
         speed = reader.clock.token()
         yield Step(token_id=token_id, index=self.index, tokens_per_second=speed)
         self.index += 1
-        if stop := reader.request.stop_at_end(reader.made):
+        if stop := reader.stop():
             yield reader.finished("stop", stop)
         elif reason := reader.interrupted():
             yield reader.finished(reason)
@@ -188,5 +193,5 @@ def draw(
         [row.values if row else NOBODY for row in places],
         [row.reader.request.seed if row else 0 for row in places],
     )
-    steps = [row.index + ahead if row else 0 for row in places]
+    steps = [row.draw + ahead if row else 0 for row in places]
     return programs.sample(logits, values, steps)

@@ -54,7 +54,7 @@ def contrastive_search(
             token_id=chosen, index=index, tokens_per_second=speed, candidates=candidates
         )
         reader.made.append(chosen)
-        if stop := request.stop_at_end(reader.made):
+        if stop := reader.stop():
             yield reader.finished("stop", stop)
             return
         if reason := reader.interrupted():

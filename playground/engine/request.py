@@ -20,7 +20,9 @@ class Request:
     asked instead of the compiled one. `stop_sequences` are tokens that end the run when
     they come in this order. `owner` says whose earlier text may be gone on from; None
     is nobody's. `max_seconds` is how long the run may take once it has begun; None is
-    as long as it likes. `left_out_tokens` were taken out of the prompt before.
+    as long as it likes. `left_out_tokens` were taken out of the prompt before. Of the
+    prompt the last `answered` tokens are an answer that goes on: draws are numbered and
+    stops looked for from its beginning, so it becomes what one longer run would write.
     """
 
     token_ids: tuple[int, ...]
@@ -34,6 +36,7 @@ class Request:
     owner: Hashable = None
     max_seconds: float | None = None
     left_out_tokens: int = 0
+    answered: int = 0
 
     def stop_at_end(self, token_ids: Sequence[int]) -> tuple[int, ...]:
         """The stop that new tokens end with, () if with none; the longest wins.

@@ -45,12 +45,14 @@ def make_request(
     stop_token_ids: StopTokenIds,
     sliding_window: int | None,
     shorten_prompt: bool = False,
+    answer_ids: Sequence[int] = (),
 ) -> Request:
     """A checked request. The answer is cut where the model's context ends.
 
     At least one of `max_length` (counts the prompt) and `max_new_tokens` is given; the
     smaller bound holds. With `shorten_prompt` the beginning of a prompt that is too
-    long is left out, but for the start token.
+    long is left out, but for the start token. `answer_ids` begin an answer that goes
+    on; `max_new_tokens` does not count them.
 
     Raises:
         ValueError: the prompt is empty or longer than the context or `max_length`, a
@@ -59,6 +61,7 @@ def make_request(
     if not len(token_ids):
         raise ValueError("The prompt is empty. Type something first.")
     ends = [end for end in (limits.context_length, max_length) if end is not None]
+    token_ids = [*token_ids, *answer_ids]
     whole = len(token_ids)
     if shorten_prompt and ends:
         start = tokenizer.start_token_id if tokenizer else None
@@ -78,6 +81,7 @@ def make_request(
         stop_sequences=stop_sequences,
         sliding_window=_window(sliding_window, limits),
         left_out_tokens=whole - length,
+        answered=min(len(answer_ids), length),
     )
 
 
@@ -161,15 +165,17 @@ def with_text(
     prompt_ids: Sequence[int],
     stop_strings: Sequence[str] = (),
     end: Callable[[], None] = lambda: None,
+    answer_ids: Sequence[int] = (),
 ) -> Iterator[Event]:
     """The same events, each token with the text that it makes certain.
 
     All the texts together are the new text, to the byte; characters that span tokens
     come with the last of them, and what may begin a stop string waits until it is clear
     that it does not. A beam search brings the whole text each time. At a stop string,
-    which is not part of the text, `end` is called to end the run.
+    which is not part of the text, `end` is called to end the run. `answer_ids` between
+    prompt and new tokens have had their text (`text_so_far`).
     """
-    text = NewText(tokenizer, prompt_ids, stop_strings)
+    text = NewText(tokenizer, prompt_ids, stop_strings, answer_ids)
     for event in events:
         match event:
             case Finished():
@@ -179,7 +185,7 @@ def with_text(
             case Step():
                 yield replace(event, text=text.push(event.token_id))
             case Beams():
-                text = NewText(tokenizer, prompt_ids, stop_strings)
+                text = NewText(tokenizer, prompt_ids, stop_strings, answer_ids)
                 best = "".join(map(text.push, event.beams[0].token_ids))
                 yield replace(event, text=best)
             case _:
@@ -196,8 +202,11 @@ class NewText:
         tokenizer: Tokenizer,
         prompt_ids: Sequence[int],
         stop_strings: Sequence[str],
+        answer_ids: Sequence[int],
     ) -> None:
         self._stream = TextStream(tokenizer, context_ids=prompt_ids)
+        for token_id in answer_ids:
+            self._stream.push(token_id)
         self._scanner = StopScanner(stop_strings)
         self._shown = 0  # characters
         self._ends: list[tuple[int, int]] = []  # of each token's text, and its id
@@ -229,6 +238,14 @@ class NewText:
         return replace(
             event, reason="stop", stopped_by=ids, stop_string=stop, text=rest
         )
+
+
+def text_so_far(
+    answer_ids: Iterable[int], tokenizer: Tokenizer, prompt_ids: Sequence[int]
+) -> str:
+    """The text of an answer that goes on: without a character that is incomplete."""
+    stream = TextStream(tokenizer, context_ids=prompt_ids)
+    return "".join(map(stream.push, answer_ids))
 
 
 def text_of(
