@@ -22,12 +22,8 @@ from playground.engine import (
     Run,
 )
 from playground.models import MistralCausalLM
-from playground.models.prompting import (
-    draw_seed,
-    make_request,
-    text_so_far,
-    with_text,
-)
+from playground.models.answers import text_so_far, with_text
+from playground.models.prompting import draw_seed, make_request
 from playground.presets import LoadError, Progress
 from playground.settings import GenerationSettings
 from playground.transcript import Transcript
@@ -160,7 +156,7 @@ class Session:
             return
         try:
             request = request or _request(model, prompt, transcript)
-            run = self.engine.submit(replace(request, owner=self._owner))
+            run = self.engine.submit(replace(request, owner=self._owner, record=True))
         except (ValueError, BusyError) as fault:
             yield Finished(reason="error", message=str(fault))
             return

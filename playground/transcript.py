@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from playground.engine import Beams, Event, Finished
-from playground.models.prompting import Answer
+from playground.models.answers import Answer
 from playground.settings import GenerationSettings
 
 SCHEMA = "mistral-playground/run/1"

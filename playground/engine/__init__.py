@@ -28,6 +28,7 @@ from playground.engine.events import (
 )
 from playground.engine.kv_cache import KVCache
 from playground.engine.programs import Programs
+from playground.engine.records import StageCount, TokenRecord, TopToken
 from playground.engine.request import Request
 
 __all__ = [
@@ -52,9 +53,12 @@ __all__ = [
     "Queued",
     "Request",
     "Run",
+    "StageCount",
     "Status",
     "Step",
     "Timings",
+    "TokenRecord",
+    "TopToken",
     "compilations",
     "decode",
     "keep_programs",

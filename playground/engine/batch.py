@@ -19,8 +19,10 @@ import numpy as np
 from playground.engine.events import Event, Step
 from playground.engine.programs import Programs
 from playground.engine.reader import Reader, require_usable
+from playground.engine.records import TokenRecord, token_records
 from playground.engine.rows import put_row, rows_for, select_rows
-from playground.samplers import GreedySampler, SamplerValues, encode
+from playground.engine.texts import HISTORY, Texts, texts_of
+from playground.samplers import GreedySampler, Record, SamplerValues, encode
 
 NOBODY = GreedySampler().values()
 
@@ -28,14 +30,26 @@ NOBODY = GreedySampler().values()
 class Row:
     """A text whose prompt is read, on its way to its end.
 
-    `token` is the next one, while the row is in no batch.
+    `token` is the next one, and `record` tells about it if the request wants that;
+    while the row is in a batch, that knows better.
     """
 
     def __init__(self, reader: Reader, values: SamplerValues, logits: jax.Array):
         self.reader = reader
         self.values = values
         self.index = 0
-        self.token = int(np.asarray(draw(reader.programs, logits, [self]))[0])
+        self.record: TokenRecord | None = None
+        before = texts_of([reader.request.token_ids])
+        drawn, record = draw(reader.programs, logits, [self], before)
+        self.token = int(np.asarray(drawn.tokens)[0])
+        if record is not None:
+            (self.record,) = token_records(record)
+
+    @property
+    def text(self) -> list[int]:
+        """Prompt and answer, without the next token; as far back as anybody looks."""
+        reader = self.reader
+        return [*reader.request.token_ids[-HISTORY:], *reader.made][-HISTORY:]
 
     @property
     def draw(self) -> int:
@@ -62,7 +76,7 @@ class Row:
         """The ring that reading the next token needs."""
         return self.reader.programs.slots_for(self.position + 1, self.reader.window)
 
-    def take(self, token_id: int) -> Iterator[Event]:
+    def take(self, token_id: int, record: TokenRecord | None) -> Iterator[Event]:
         """The next token is known: a step, and the end if it was the last.
 
         Raises FloatingPointError if the model gave no probabilities.
@@ -71,7 +85,12 @@ class Row:
         reader, was_last = self.reader, self.is_last
         reader.made.append(token_id)
         speed = reader.clock.token()
-        yield Step(token_id=token_id, index=self.index, tokens_per_second=speed)
+        yield Step(
+            token_id=token_id,
+            index=self.index,
+            tokens_per_second=speed,
+            record=record,
+        )
         self.index += 1
         if stop := reader.stop():
             yield reader.finished("stop", stop)
@@ -90,7 +109,8 @@ class Batch:
         self._weights = row.reader.weights
         self._cache, row.reader.cache = row.reader.cache, None
         self._places: list[Row | None] = [row]
-        self._tokens: jax.Array | np.ndarray = np.array([row.token], np.int32)
+        self._texts = texts_of([[*row.text, row.token]])
+        self._record: Record | None = None  # of the newest tokens, if not in the rows
 
     @property
     def rows(self) -> list[Row]:
@@ -124,8 +144,8 @@ class Batch:
         self._places[place], row.reader.cache = row, None
         self._send()
 
-    def leave(self, row: Row) -> int:
-        """Take the row out; it has its own cache again. Gives its next token."""
+    def leave(self, row: Row) -> None:
+        """Take the row out; it has its own cache and next token again."""
         self._fetch()
         place = self._places.index(row)
         row.reader.cache = self._cache
@@ -137,17 +157,28 @@ class Batch:
             size = rows_for(len(left))
             self._arrange([*left, *[None] * (size - len(left))])
         self._send()
-        return row.token
 
-    def step(self) -> list[tuple[Row, int]]:
-        """Each row's next token; those that follow are being computed.
+    def step(self) -> list[tuple[Row, int, TokenRecord | None]]:
+        """Each row's next token and its record; those that follow are being computed.
 
         Every row must go on after it, and have room in its ring.
         """
-        tokens, places = self._tokens, list(self._places)
+        tokens, record, places = self._texts.tokens, self._record, list(self._places)
         self._advance()
-        ids = np.asarray(tokens)
-        return [(row, int(ids[place])) for place, row in enumerate(places) if row]
+        ids = np.asarray(tokens).tolist()
+        records = self._records_of(places, record)
+        together = zip(places, ids, records, strict=True)
+        return [(row, token_id, known) for row, token_id, known in together if row]
+
+    def _records_of(
+        self, places: Sequence[Row | None], record: Record | None
+    ) -> list[TokenRecord | None]:
+        """What is known of the newest tokens; without a `record` the rows know it."""
+        if record is None:
+            return [row.record if row else None for row in places]
+        wanted = [row is not None and row.reader.request.record for row in places]
+        known = zip(wanted, token_records(record), strict=True)
+        return [each if is_wanted else None for is_wanted, each in known]
 
     def _advance(self) -> None:
         """Read everybody's next token, and draw those that follow."""
@@ -157,12 +188,14 @@ class Batch:
         logits, _, self._cache = self._programs.forward(
             self._weights,
             self._cache,
-            self._tokens,
+            self._texts.tokens,
             [row.position if row else 0 for row in places],
             [1 if row else 0 for row in places],
             [row.reader.window if row else 1 for row in places],
         )
-        self._tokens = draw(self._programs, logits, places, ahead=1)
+        self._texts, self._record = draw(
+            self._programs, logits, places, self._texts, ahead=1
+        )
 
     def _arrange(self, places: list[Row | None]) -> None:
         """Put the rows into new places, as many as there are in `places`."""
@@ -172,26 +205,40 @@ class Batch:
 
     def _fetch(self) -> None:
         """Wait for everybody's next token, as places are about to change."""
-        ids = np.asarray(self._tokens)
-        for place, row in enumerate(self._places):
+        ids = np.asarray(self._texts.tokens).tolist()
+        records = self._records_of(self._places, self._record)
+        for row, token_id, record in zip(self._places, ids, records, strict=True):
             if row is not None:
-                row.token = int(ids[place])
+                row.token, row.record = token_id, record
 
     def _send(self) -> None:
-        tokens = [row.token if row else 0 for row in self._places]
-        self._tokens = np.array(tokens, np.int32)
+        """Everybody's text with the next token, in its place; records stay here."""
+        self._texts = texts_of(
+            [[*row.text, row.token] if row else [0] for row in self._places]
+        )
+        self._record = None
 
 
 def draw(
-    programs: Programs, logits: jax.Array, places: Sequence[Row | None], ahead: int = 0
-) -> jax.Array | np.ndarray:
-    """The rows' tokens [B] from logits [B, V]: the next ones, or those `ahead`."""
+    programs: Programs,
+    logits: jax.Array,
+    places: Sequence[Row | None],
+    texts: Texts,
+    ahead: int = 0,
+) -> tuple[Texts, Record | None]:
+    """The texts [B] with a token more, from logits [B, V], and what is known of it.
+
+    That is each row's next token, or the one `ahead` of it.
+    """
     first = places[0]
     if first is not None and (chooser := first.reader.request.chooser) is not None:
-        return programs.choose(logits, chooser)
+        return Texts(texts.history, programs.choose(logits, chooser)), None
     values = encode(
         [row.values if row else NOBODY for row in places],
         [row.reader.request.seed if row else 0 for row in places],
     )
     steps = [row.draw + ahead if row else 0 for row in places]
-    return programs.sample(logits, values, steps)
+    drawn = programs.sample(logits, values, steps, texts)
+    if not any(row is not None and row.reader.request.record for row in places):
+        return drawn, None
+    return drawn, programs.measure(logits, values, steps, drawn)

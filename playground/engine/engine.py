@@ -9,9 +9,9 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any, Generic, Literal, TypeVar
 
+from playground.engine import warm_up
 from playground.engine.compilation import compilations, keep_programs
 from playground.engine.events import Event, Finished, Loading, Queued
 from playground.engine.kept_texts import KeptTexts
@@ -242,11 +242,8 @@ class Engine(Generic[ModelT]):
         """Serve runs; whenever there is none, warm up what is still cold."""
         scheduler = Scheduler(programs, self._kept)
         length, rows = self._warm_length, self._warm_rows
-        one = [partial(programs.warm_up, *s) for s in programs.shapes(length)]
-        more = [
-            partial(programs.warm_up_rows, *shape)
-            for shape in programs.row_shapes(length, rows)
-        ]
+        one = warm_up.tasks(programs, length)
+        more = warm_up.tasks_for_rows(programs, length, rows)
         cold, built_before = deque([*one, *more]), compilations().built
         while not self._closed:
             builds = compilations().built > built_before

@@ -8,6 +8,8 @@ A run ends with exactly one `Finished`, whatever happens:
 from dataclasses import dataclass, field
 from typing import Literal
 
+from playground.engine.records import TokenRecord
+
 FinishReason = Literal["stop", "length", "time", "cancelled", "error"]
 
 
@@ -58,7 +60,8 @@ class Step:
     `index` counts new tokens from 0. `text` is what became safe to print: it may be
     empty while a character is incomplete. `tokens_per_second` is the mean since the
     first new token, 0.0 for that one. `candidates` are contrastive search's, likeliest
-    first; other samplers have none.
+    first; other samplers have none. `record` is what was known when it was drawn, if
+    the request wanted it and no person's own sampler chose.
     """
 
     token_id: int
@@ -66,6 +69,7 @@ class Step:
     tokens_per_second: float
     text: str = ""
     candidates: tuple[Candidate, ...] = ()
+    record: TokenRecord | None = None
 
 
 @dataclass(frozen=True)

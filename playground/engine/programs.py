@@ -6,28 +6,27 @@ a person can change is an array input, so only shapes compile:
 
     forward  rows x chunk x slots    chunk: 1 to decode, CHUNKS to read a prompt
     grow     slots -> slots          when a text outgrows its ring
-    sample   rows
+    sample   rows                    and measure, which tells about what was drawn
 """
 
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from functools import cache
 from typing import Any, Protocol
 
 import jax
-import jax.numpy as jnp
 import keras
 import numpy as np
 from jax.sharding import NamedSharding
 
 from playground.engine import kv_cache
+from playground.engine.chunks import CHUNKS
 from playground.engine.kv_cache import KVCache
-from playground.engine.rows import put_row, repeat_rows, select_rows
 from playground.engine.sharding import shardings
-from playground.samplers import ChainValues, GreedySampler, Sampler, encode, sample
+from playground.engine.texts import Texts, probabilities, sample_next
+from playground.samplers import ChainValues, Record, Sampler, measure
 
-CHUNKS = (32, 128)
 FIRST_SLOTS = 384
 UNKNOWN_CONTEXT = 32768
 Numbers = int | Sequence[int]
@@ -68,31 +67,6 @@ class CachedModel(Protocol):
     ) -> tuple[jax.Array, jax.Array, KVCache]: ...
 
 
-@dataclass(frozen=True)
-class Chunk:
-    """`count` tokens from `start`, padded to `size`."""
-
-    start: int
-    count: int
-    size: int
-
-
-def plan_chunks(
-    length: int, chunks: tuple[int, int] = CHUNKS, start: int = 0
-) -> Iterator[Chunk]:
-    """Cut a prompt into chunks of two sizes.
-
-    Large ones first; the rest goes into one small chunk, two, or a padded large one,
-    whichever is least work: 300 tokens -> 128, 128, 32 and 32 (of which 12 are real).
-    """
-    small, large = chunks
-    while start < length:
-        size = large if length - start > 2 * small else small
-        count = min(size, length - start)
-        yield Chunk(start, count, size)
-        start += count
-
-
 class Programs:
     """The compiled programs of one model; call them from one thread.
 
@@ -118,16 +92,17 @@ class Programs:
         # Each compiles again for a new shape of tokens, cache or logits only. Over
         # several devices XLA may not choose where results lie: a cache that came back
         # otherwise would compile everything again, and not take the old one's place.
-        cache, whole = self.shardings.cache, self.shardings.whole
+        cached, whole = self.shardings.cache, self.shardings.whole
         self._forward = jax.jit(
             self._call,
             donate_argnames="cache",
-            out_shardings=(whole, whole, cache),
+            out_shardings=(whole, whole, cached),
         )
-        self._sample = jax.jit(sample, out_shardings=whole)
-        self._probabilities = jax.jit(_probabilities, out_shardings=whole)
+        self._sample = _compiled(sample_next, whole)
+        self._measure = _compiled(measure, whole)
+        self._probabilities = _compiled(probabilities, whole)
         self._grow = jax.jit(
-            kv_cache.grow, static_argnames="num_slots", out_shardings=cache
+            kv_cache.grow, static_argnames="num_slots", out_shardings=cached
         )
 
     def _call(
@@ -206,12 +181,27 @@ class Programs:
             return self._grow(cache, num_slots=num_slots)
 
     def sample(
-        self, logits: jax.Array, values: ChainValues, step: Numbers
-    ) -> jax.Array:
-        """Tokens [B] for logits [B, V]; `step` numbers the draw of each row."""
+        self, logits: jax.Array, values: ChainValues, step: Numbers, texts: Texts
+    ) -> Texts:
+        """The texts with one token more, drawn from logits [B, V].
+
+        `step` numbers the draw of each row.
+        """
         rows = logits.shape[0]
+        history, tokens = map(self.shardings.put_whole, texts)
         with self._timed_if_new("sample", rows):
-            return self._sample(logits, values, _each_row(step, rows))
+            drawn = self._sample(logits, values, _each_row(step, rows), history, tokens)
+        return Texts(*drawn)
+
+    def measure(
+        self, logits: jax.Array, values: ChainValues, step: Numbers, drawn: Texts
+    ) -> Record:
+        """What is worth knowing about the tokens that `sample` drew."""
+        rows = logits.shape[0]
+        with self._timed_if_new("measure", rows):
+            return self._measure(
+                logits, values, _each_row(step, rows), drawn.tokens, drawn.history
+            )
 
     def choose(self, logits: jax.Array, sampler: Sampler) -> np.ndarray:
         """A token [1] that a person's own `sampler` chooses for logits [1, V].
@@ -220,14 +210,14 @@ class Programs:
         """
         with self._timed_if_new("probabilities"):
             temperature = np.array(sampler.temperature, np.float32)
-            probabilities = self._probabilities(logits, temperature)
-        chosen = np.asarray(sampler.get_next_token(probabilities)).reshape(-1)
+            shares = self._probabilities(logits, temperature)
+        chosen = np.asarray(sampler.get_next_token(shares)).reshape(-1)
         vocabulary = logits.shape[-1]
         if chosen.size != 1 or not 0 <= chosen[0] < vocabulary:
             raise ValueError(
                 f"{type(sampler).__name__}.get_next_token must give one token id in "
                 f"[0, {vocabulary - 1}] for probabilities of shape "
-                f"{probabilities.shape}, got {chosen[:5]}."
+                f"{shares.shape}, got {chosen[:5]}."
             )
         return chosen.astype(np.int32)
 
@@ -247,50 +237,15 @@ class Programs:
             rows *= 2
         return rows
 
-    def shapes(self, longest: int) -> Iterator[tuple[int, int]]:
-        """(chunk, slots) of every forward that texts up to `longest` tokens need."""
-        for slots in self._rings(longest):
-            yield from ((size, slots) for size in (*self.chunks, 1))
-
-    def row_shapes(self, longest: int, most: int) -> Iterator[tuple[int, int]]:
-        """(rows, slots) for up to `most` such texts at once, the fewest first."""
-        rows = 2
-        while rows <= most:
-            yield from ((rows, slots) for slots in self._rings(longest))
-            rows *= 2
-
-    def _rings(self, longest: int) -> tuple[int, ...]:
-        last = self.slots_for(longest, self.window(None)) if longest else 0
-        return tuple(slots for slots in self.slot_steps if slots <= last)
-
-    def warm_up(self, size: int, num_slots: int) -> None:
-        """Compile the forward of this shape, the growth into it, and the sampler."""
-        weights, cache = self.weights(), self.empty_cache(num_slots)
-        step = self.slot_steps.index(num_slots)
-        if step > 0 and size == 1:
-            cache = self.grow(self.empty_cache(self.slot_steps[step - 1]), num_slots)
-        tokens = np.zeros(size, np.int32)
-        logits, _, _ = self.forward(weights, cache, tokens, 0, 1, 1)
-        self._sample_anything(logits)
-
-    def warm_up_rows(self, rows: int, num_slots: int) -> None:
-        """Compile what `rows` texts at once need: to come, to be decoded, to go."""
-        weights, one, half = self.weights(), self.empty_cache(num_slots), rows // 2
-        cache = select_rows(
-            repeat_rows(one, half), np.arange(rows, dtype=np.int32) % half
-        )
-        cache = put_row(cache, one, np.int32(0))
-        tokens = np.zeros(rows, np.int32)
-        logits, _, cache = self.forward(weights, cache, tokens, 0, 1, 1)
-        for left in (1, half):
-            select_rows(cache, np.arange(left, dtype=np.int32))
-        self._sample_anything(logits)
+    def allow_rows(self, weights: list[jax.Array], num_slots: int, rows: int) -> None:
+        """All that this number of texts needs is compiled."""
         self._used.add(("rows", num_slots, rows, len(weights)))
 
-    def _sample_anything(self, logits: jax.Array) -> None:
-        rows = logits.shape[0]
-        values = encode([GreedySampler().values()] * rows, [0] * rows)
-        self.sample(logits, values, 0).block_until_ready()
+
+@cache
+def _compiled(function: Any, whole: NamedSharding | None) -> Any:
+    """One for all models: it compiles for the sizes of rows and vocabulary alone."""
+    return jax.jit(function, out_shardings=whole)
 
 
 def _each_row(numbers: Numbers, rows: int) -> np.ndarray:
@@ -302,14 +257,6 @@ def _forward_shape(
 ) -> tuple[str | int, ...]:
     """What a forward compiles for. LoRA and int8 add weights: their number counts."""
     return ("forward", size, num_slots, rows, len(weights))
-
-
-def _probabilities(logits: jax.Array, temperature: jax.Array) -> jax.Array:
-    """Softmax of logits [1, V] over a temperature; at 0, all on the likeliest token."""
-    peak = logits >= logits.max(axis=-1, keepdims=True)
-    scaled = logits / jnp.where(temperature > 0, temperature, jnp.float32(1))
-    greedy = jnp.where(peak, jnp.float32(0), -jnp.inf)
-    return jax.nn.softmax(jnp.where(temperature > 0, scaled, greedy), axis=-1)
 
 
 def _slot_steps(first: int, full: int) -> tuple[int, ...]:

@@ -11,6 +11,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from playground.engine.chunks import plan_chunks
 from playground.engine.clock import Clock
 from playground.engine.events import (
     Compiling,
@@ -21,7 +22,7 @@ from playground.engine.events import (
 )
 from playground.engine.kept_texts import KeptText
 from playground.engine.kv_cache import KVCache
-from playground.engine.programs import Programs, plan_chunks
+from playground.engine.programs import Programs
 from playground.engine.request import Request
 
 Cancelled = Callable[[], bool]

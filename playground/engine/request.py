@@ -23,6 +23,7 @@ class Request:
     as long as it likes. `left_out_tokens` were taken out of the prompt before. Of the
     prompt the last `answered` tokens are an answer that goes on: draws are numbered and
     stops looked for from its beginning, so it becomes what one longer run would write.
+    With `record` each token comes with what was known when it was drawn.
     """
 
     token_ids: tuple[int, ...]
@@ -37,6 +38,7 @@ class Request:
     max_seconds: float | None = None
     left_out_tokens: int = 0
     answered: int = 0
+    record: bool = False
 
     def stop_at_end(self, token_ids: Sequence[int]) -> tuple[int, ...]:
         """The stop that new tokens end with, () if with none; the longest wins.

@@ -20,6 +20,7 @@ from playground.engine.events import Event, Finished, PrefillProgress
 from playground.engine.kept_texts import KeptTexts
 from playground.engine.programs import Programs
 from playground.engine.reader import Reader
+from playground.engine.records import TokenRecord
 from playground.engine.request import Request
 from playground.samplers import BeamValues, ContrastiveValues, SamplerValues
 
@@ -132,19 +133,22 @@ class Scheduler:
         """The next token of every row; those that cannot go on here leave first."""
         for row in batch.rows:
             if row.is_last:
-                self._tell(batch, row, batch.leave(row))
+                batch.leave(row)
+                self._tell(batch, row, row.token, row.record)
             elif row.slots_needed > batch.num_slots:
                 batch.leave(row)
                 self._starts.append((self._runs.pop(row), with_room(row)))
         if batch.rows:
-            for row, token_id in batch.step():
-                self._tell(batch, row, token_id)
+            for row, token_id, record in batch.step():
+                self._tell(batch, row, token_id, record)
 
-    def _tell(self, batch: Batch, row: Row, token_id: int) -> None:
+    def _tell(
+        self, batch: Batch, row: Row, token_id: int, record: TokenRecord | None
+    ) -> None:
         """Hand on what a token means; a row that ends with it leaves."""
         run, ended = self._runs[row], False
         try:
-            for event in row.take(token_id):
+            for event in row.take(token_id, record):
                 run.listener.put(event)
                 ended = isinstance(event, Finished)
         except FloatingPointError as error:

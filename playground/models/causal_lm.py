@@ -11,16 +11,9 @@ import numpy as np
 
 from playground import samplers
 from playground.engine import Beam, Event, Programs, Request, decode
+from playground.models.answers import Answer, answer_of, text_of, with_text
 from playground.models.mistral_backbone import MistralBackbone
-from playground.models.prompting import (
-    Answer,
-    StopTokenIds,
-    answer_of,
-    draw_seed,
-    make_request,
-    text_of,
-    with_text,
-)
+from playground.models.prompting import StopTokenIds, draw_seed, make_request
 from playground.models.task import Task
 from playground.models.texts import as_texts
 from playground.samplers import BeamSampler

@@ -1,17 +1,16 @@
-"""From what a person asks to the engine's terms, and from tokens back to text."""
+"""From what a person asks to the engine's terms."""
 
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
 from typing import Literal, Protocol
 
 import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
-from playground.engine import Beam, Beams, Event, Finished, Request, Step
+from playground.engine import Request
 from playground.samplers import Sampler
-from playground.tokenizers import StopScanner, TextStream, Tokenizer
+from playground.tokenizers import Tokenizer
 
 StopTokenIds = Literal["auto"] | str | Sequence[int | Sequence[int]] | None
 """As keras-hub's; several tokens that must come in a row are ours."""
@@ -157,136 +156,3 @@ def _window(wanted: int | None, limits: Limits) -> int | None:
             else f"The sliding window must be at least 1, got {wanted}."
         )
     return wanted
-
-
-def with_text(
-    events: Iterable[Event],
-    tokenizer: Tokenizer,
-    prompt_ids: Sequence[int],
-    stop_strings: Sequence[str] = (),
-    end: Callable[[], None] = lambda: None,
-    answer_ids: Sequence[int] = (),
-) -> Iterator[Event]:
-    """The same events, each token with the text that it makes certain.
-
-    All the texts together are the new text, to the byte; characters that span tokens
-    come with the last of them, and what may begin a stop string waits until it is clear
-    that it does not. A beam search brings the whole text each time. At a stop string,
-    which is not part of the text, `end` is called to end the run. `answer_ids` between
-    prompt and new tokens have had their text (`text_so_far`).
-    """
-    text = NewText(tokenizer, prompt_ids, stop_strings, answer_ids)
-    for event in events:
-        match event:
-            case Finished():
-                yield text.finished(event)
-            case _ if text.stopped:
-                pass  # what was on its way when the stop was found
-            case Step():
-                yield replace(event, text=text.push(event.token_id))
-            case Beams():
-                text = NewText(tokenizer, prompt_ids, stop_strings, answer_ids)
-                best = "".join(map(text.push, event.beams[0].token_ids))
-                yield replace(event, text=best)
-            case _:
-                yield event
-        if text.stopped:
-            end()
-
-
-class NewText:
-    """The text of new tokens behind a prompt, up to a stop string."""
-
-    def __init__(
-        self,
-        tokenizer: Tokenizer,
-        prompt_ids: Sequence[int],
-        stop_strings: Sequence[str],
-        answer_ids: Sequence[int],
-    ) -> None:
-        self._stream = TextStream(tokenizer, context_ids=prompt_ids)
-        for token_id in answer_ids:
-            self._stream.push(token_id)
-        self._scanner = StopScanner(stop_strings)
-        self._shown = 0  # characters
-        self._ends: list[tuple[int, int]] = []  # of each token's text, and its id
-
-    @property
-    def stopped(self) -> str:
-        """The stop string that was found, or ""."""
-        return self._scanner.found
-
-    def push(self, token_id: int) -> str:
-        """The text that is certain with one more token."""
-        if self.stopped:
-            return ""
-        piece = self._stream.push(token_id)
-        end = self._ends[-1][0] if self._ends else 0
-        self._ends.append((end + len(piece), token_id))
-        shown = self._scanner.push(piece)
-        self._shown += len(shown)
-        return shown
-
-    def finished(self, event: Finished) -> Finished:
-        """The end of the run, with the text that was held back or the stop string."""
-        rest = self._scanner.push(self._stream.flush()) + self._scanner.flush()
-        if not self.stopped:
-            return replace(event, text=rest)
-        before = self._shown + len(rest)
-        ids = tuple(token_id for end, token_id in self._ends if end > before)
-        stop = self.stopped
-        return replace(
-            event, reason="stop", stopped_by=ids, stop_string=stop, text=rest
-        )
-
-
-def text_so_far(
-    answer_ids: Iterable[int], tokenizer: Tokenizer, prompt_ids: Sequence[int]
-) -> str:
-    """The text of an answer that goes on: without a character that is incomplete."""
-    stream = TextStream(tokenizer, context_ids=prompt_ids)
-    return "".join(map(stream.push, answer_ids))
-
-
-def text_of(
-    token_ids: Iterable[int], tokenizer: Tokenizer, prompt_ids: Sequence[int]
-) -> str:
-    """The text of new tokens behind a prompt."""
-    text = TextStream(tokenizer, context_ids=prompt_ids)
-    return "".join(map(text.push, token_ids)) + text.flush()
-
-
-@dataclass(kw_only=True)
-class Answer:
-    """What a run has made so far.
-
-    `token_ids` are the new tokens, a stop token included; `beams` those of a beam
-    search, best first. `stop_string` ended the run and is not part of the text.
-    """
-
-    text: str = ""
-    stop_string: str = ""
-    token_ids: list[int] = field(default_factory=list)
-    beams: tuple[Beam, ...] = ()
-
-    def add(self, event: Event) -> None:
-        """Keep what `event` brings."""
-        match event:
-            case Step():
-                self.token_ids.append(event.token_id)
-                self.text += event.text
-            case Beams():
-                self.beams = event.beams
-                self.token_ids = list(event.beams[0].token_ids)
-                self.text = event.text
-            case Finished():
-                self.text += event.text
-                self.stop_string = event.stop_string
-
-
-def answer_of(events: Iterable[Event]) -> Answer:
-    """What a whole run makes."""
-    answer = Answer()
-    for event in events:
-        answer.add(event)
-    return answer

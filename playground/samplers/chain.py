@@ -1,121 +1,73 @@
-"""From logits to a token: temperature, then top-k, then top-p, then one draw.
+"""From logits to a token: bias and penalties, then the cuts in order, then one draw.
 
-Every number a person can change is an array with one entry a row, so no change of
-them compiles anything; static is only the shape of the logits.
+In llama.cpp's order: bias, penalties, DRY, top-n-sigma, top-k, typical-p, top-p, min-p,
+epsilon, eta, XTC, temperature. In keras_hub's, temperature comes first of the cuts and
+top-k after top-p (cuts.py has an example). The order is a row's own, as are all its
+numbers; static are only the shapes of logits and history.
 
-Shapes: B rows, V vocabulary. Private functions are about one row.
+Shapes: B rows, V vocabulary, H history. Private functions are about one row.
 """
-
-from collections.abc import Sequence
-from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import lax
 
-from playground.samplers.checks import MAX_SEED
-from playground.samplers.samplers import SamplerValues
-from playground.samplers.thresholds import top_k_threshold, top_p_threshold
+from playground.samplers.cuts import Kept, apply_cuts, everything, first_of, weights
+from playground.samplers.noise import uniform
+from playground.samplers.penalties import History, edit
+from playground.samplers.values import ChainValues, RowValues, row_values
 
-NO_TOKEN = -1  # what `sample` gives for a row whose logits are all -inf or NaN
-MAX_INT32 = 2**31 - 1
+NO_TOKEN = -1  # what `sample` gives for a row without any token that may be drawn
 BLOCK = 256  # tokens in a block of the two-level draw
 
 
-class ChainValues(NamedTuple):
-    """The sampler's numbers of every row; see SamplerValues for ranges.
-
-    numpy arrays from `encode`; inside a program jax's.
-    """
-
-    temperature: jax.Array  # f32[B]
-    top_k: jax.Array  # i32[B]
-    top_p: jax.Array  # f32[B]
-    seed: jax.Array  # u32[B]
-
-
-def encode(values: Sequence[SamplerValues], seeds: Sequence[int]) -> ChainValues:
-    """The rows' numbers as arrays of fixed dtype, ready for a jitted `sample`.
-
-    Python numbers would compile again for each type, and weakly typed arrays beside
-    strong ones too.
-
-    Raises ValueError unless there is one seed a row, each in [0, 2**32).
-    """
-    if len(values) != len(seeds):
-        raise ValueError(
-            f"Expected one seed a row, got {len(values)} rows and {len(seeds)} seeds."
-        )
-    if outside := [seed for seed in seeds if not 0 <= seed <= MAX_SEED]:
-        raise ValueError(
-            f"Seeds must be whole numbers from 0 to {MAX_SEED}, got {outside}."
-        )
-    arrays: tuple[Any, ...] = (
-        np.array([row.temperature for row in values], np.float32),
-        np.array([min(row.top_k, MAX_INT32) for row in values], np.int32),
-        np.array([row.top_p for row in values], np.float32),
-        np.array(seeds, np.uint32),
-    )
-    return ChainValues(*arrays)
-
-
-def sample(logits: jax.Array, values: ChainValues, step: jax.Array) -> jax.Array:
+def sample(
+    logits: jax.Array, values: ChainValues, step: jax.Array, history: History = None
+) -> jax.Array:
     """One token id for each row; pure, to be jitted by the caller.
 
-    A row's token depends on that row's logits, values, seed and step alone. NaN counts
-    as -inf, and -inf is never drawn; +inf takes all the probability.
+    A row's token depends on that row's logits, values, seed, step and history alone.
+    NaN counts as -inf, and -inf is never drawn; +inf takes all the probability.
+    Temperature 0 takes the most likely token after bias and penalties, the lowest id of
+    equal ones, whatever the cuts (in llama.cpp typical-p and XTC may drop it).
 
     Args:
         logits: f32[B, V].
         values: one entry a row.
         step: i32[B], the number of the draw in the row's run; each has its own noise.
+        history: i32[B, H], the row's last tokens, prompt and answer, oldest first,
+            padding of -1 in front; H is as far back as penalties and DRY can look.
+            None: there are no penalties.
 
-    Returns: i32[B], in [0, V), or NO_TOKEN where every logit is -inf or NaN.
+    Returns: i32[B], in [0, V), or NO_TOKEN where every logit is -inf or NaN, or banned.
     """
     # A loop, not vmap: batched sums round differently for different B, and in a loop
     # each row takes only its own branch and its own number of bisection steps.
-    tokens: jax.Array = lax.map(lambda row: _sample_row(*row), (logits, values, step))
+    rows = (logits, values, step, history)
+    tokens: jax.Array = lax.map(lambda row: _sample_row(*row), rows)
     return tokens
 
 
-def _sample_row(logits: jax.Array, values: ChainValues, step: jax.Array) -> jax.Array:
-    logits = jnp.where(jnp.isnan(logits), -jnp.inf, logits)
-
-    def drawn() -> jax.Array:
-        return _draw(_kept_weights(logits, values), _uniform(values.seed, step))
+def _sample_row(
+    logits: jax.Array, values: ChainValues, step: jax.Array, history: History
+) -> jax.Array:
+    row = row_values(values, step)
+    logits = edit(logits, row, history)
+    kept = everything(logits)
 
     def most_likely() -> jax.Array:
-        return logits.argmax().astype(jnp.int32)
+        return first_of(logits, kept.high)
 
-    token = lax.cond(values.temperature > 0, drawn, most_likely)
-    return jnp.where(logits.max() > -jnp.inf, token, jnp.int32(NO_TOKEN))
+    def drawn() -> jax.Array:
+        return _drawn(logits, kept, row)
 
-
-def _kept_weights(logits: jax.Array, values: ChainValues) -> jax.Array:
-    """Probabilities up to a factor, f32[V]; 0 for what top-k or top-p drops.
-
-    Both cuts are made on the same distribution, the one after temperature, so top_p
-    counts what top_k drops too (as keras_hub does).
-    """
-    weights = _weights(logits, values.temperature)
-    kept = logits >= top_k_threshold(logits, values.top_k)
-    kept &= weights >= top_p_threshold(weights, values.top_p)
-    return jnp.where(kept, weights, jnp.float32(0))
+    token = lax.cond(row.numbers["temperature"] > 0, drawn, most_likely)
+    return jnp.where(kept.high > -jnp.inf, token, jnp.int32(NO_TOKEN))
 
 
-def _weights(logits: jax.Array, temperature: jax.Array) -> jax.Array:
-    """Probabilities up to a factor, f32[V]; exactly 1 for the most likely token."""
-    peak = logits.max()
-    # inf - inf is NaN, so the peak's own distance is written down, not computed.
-    distance = jnp.where(logits == peak, jnp.float32(0), (logits - peak) / temperature)
-    return jnp.exp(distance)
-
-
-def _uniform(seed: jax.Array, step: jax.Array) -> jax.Array:
-    """f32[2] in [0, 1), the noise of one draw."""
-    key = jax.random.fold_in(jax.random.key(seed), step)
-    return jax.random.uniform(key, (2,), jnp.float32)
+def _drawn(logits: jax.Array, kept: Kept, row: RowValues) -> jax.Array:
+    kept = apply_cuts(logits, kept, row)
+    return _draw(weights(logits, kept), uniform(row.seed, row.step))
 
 
 def _draw(weights: jax.Array, uniform: jax.Array) -> jax.Array:

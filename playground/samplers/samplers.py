@@ -4,19 +4,10 @@ A sampler holds and checks numbers, nothing else. `values()` hands them to the c
 (chain.py), which draws the tokens; so changing or swapping samplers compiles nothing.
 """
 
-from dataclasses import dataclass
 from typing import Any, Self
 
 from playground.samplers.checks import check_k, check_p, check_seed, check_temperature
-
-
-@dataclass(frozen=True, kw_only=True)
-class SamplerValues:
-    """The numbers of one sampler as the chain takes them; the defaults cut nothing."""
-
-    temperature: float = 1.0  # [0, inf); 0 = greedy
-    top_k: int = 0  # tokens kept, >= 0; 0 = off
-    top_p: float = 1.0  # probability kept, (0, 1]; 1 = off
+from playground.samplers.values import SamplerValues
 
 
 class Sampler:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from playground.samplers.chain_sampler import ChainSampler
 from playground.samplers.samplers import (
     GreedySampler,
     RandomSampler,
@@ -14,6 +15,7 @@ from playground.samplers.search import BeamSampler, ContrastiveSampler
 
 SAMPLERS: dict[str, type[Sampler]] = {
     "beam": BeamSampler,
+    "chain": ChainSampler,
     "contrastive": ContrastiveSampler,
     "greedy": GreedySampler,
     "random": RandomSampler,

@@ -1,4 +1,4 @@
-"""Where top-k and top-p cut: the lowest value that stays, found without sorting.
+"""Where top-k, top-p and typical-p cut, found without sorting.
 
 A cut keeps every token whose value is at least some threshold. How much stays, counted
 in tokens or in probability, falls as the threshold rises, so bisection finds the
@@ -15,10 +15,13 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+Bounds = tuple[jax.Array, jax.Array]  # f32[], the lower one first
 SMALLEST_NORMAL = 0x00800000  # the bit pattern of 2**-126
 
 
-def top_k_threshold(logits: jax.Array, top_k: jax.Array) -> jax.Array:
+def top_k_threshold(
+    logits: jax.Array, top_k: jax.Array, bounds: Bounds | None = None
+) -> jax.Array:
     """The threshold of the k largest logits; what ties with the k-th stays too.
 
     It lies on the k-th largest or between that and the next smaller one. {3, 1, 2, 2}:
@@ -27,21 +30,26 @@ def top_k_threshold(logits: jax.Array, top_k: jax.Array) -> jax.Array:
     Args:
         logits: f32[V].
         top_k: i32[]; 0 or less, or V or more, is off: -inf, which keeps everything.
+        bounds: only logits from the first to the second count, and some are the second;
+            None is all of them.
 
-    Returns: f32[], never above the largest logit.
+    Returns: f32[], never above the largest logit, nor below the lower bound.
     """
     off = (top_k <= 0) | (top_k >= logits.shape[-1])
-    lowest, peak = jnp.float32(-jnp.inf), logits.max()
+    lowest, peak = bounds or (jnp.float32(-jnp.inf), logits.max())
 
     def count(threshold: jax.Array) -> jax.Array:
         # In float32, which sums faster here and is exact up to 2**24 tokens.
         return (logits >= threshold).sum(dtype=jnp.float32)
 
-    needed = top_k.astype(jnp.float32)
+    above = (logits > peak).sum(dtype=jnp.float32) if bounds else 0
+    needed = top_k.astype(jnp.float32) + above
     return _highest_threshold(count, needed, lowest, jnp.where(off, lowest, peak))
 
 
-def top_p_threshold(weights: jax.Array, top_p: jax.Array) -> jax.Array:
+def top_p_threshold(
+    weights: jax.Array, top_p: jax.Array, peak: jax.Array | None = None
+) -> jax.Array:
     """The threshold of the smallest set of most likely tokens that reaches top_p.
 
     What ties with the last token of the set stays too. {0.4, 0.3, 0.2, 0.1}:
@@ -51,18 +59,53 @@ def top_p_threshold(weights: jax.Array, top_p: jax.Array) -> jax.Array:
     Args:
         weights: f32[V] >= 0, the probabilities up to a factor.
         top_p: f32[]; 1 or more is off: 0, which keeps everything.
+        peak: f32[], the largest weight if it is known.
 
     Returns: f32[], never above the largest weight.
     """
     # At 1 the sum could reach `needed` before the rarest tokens because of rounding.
-    off = top_p >= 1
-    lowest, peak = jnp.float32(0), weights.max()
+    off, total = top_p >= 1, weights.sum()
+    peak = weights.max() if peak is None else peak
+    # Tokens of less than this have together less than what may go.
+    spare = (1 - top_p) * total / weights.size
+    lowest = jnp.where(off, 0, jnp.minimum(0.999 * spare, peak))
 
     def mass(threshold: jax.Array) -> jax.Array:
         return jnp.where(weights >= threshold, weights, jnp.float32(0)).sum()
 
-    needed = top_p * weights.sum()
-    return _highest_threshold(mass, needed, lowest, jnp.where(off, lowest, peak))
+    highest = jnp.where(off, lowest, peak)
+    return _highest_threshold(mass, top_p * total, lowest, highest)
+
+
+def typical_interval(
+    weights: jax.Array, mean: jax.Array, typical_p: jax.Array
+) -> Bounds:
+    """The weights of the smallest set of tokens nearest to `mean` to reach typical_p.
+
+    Near means |log(weight) - mean|. What ties with the last token of the set belongs to
+    it. Weights {1, 0.6, 0.4}, mean log(0.7) = -0.36: the second is 0.15 away, the first
+    0.36, the third 0.56; typical_p 0.25 gives the second alone, 0.5 both of the first.
+
+    Args:
+        weights: f32[V] >= 0, the probabilities up to a factor.
+        mean: f32[], of log(weight) over the distribution.
+        typical_p: f32[]; if rounding keeps the sum below it, everything is kept.
+
+    Returns: the lowest and the highest weight, f32[].
+    """
+
+    def interval(distance: jax.Array) -> Bounds:
+        return jnp.exp(mean - distance), jnp.exp(mean + distance)
+
+    def mass(minus_distance: jax.Array) -> jax.Array:
+        lowest, highest = interval(-minus_distance)
+        inside = (weights >= lowest) & (weights <= highest)
+        return jnp.where(inside, weights, jnp.float32(0)).sum()
+
+    # Nearer than float32 tells logits apart; farther than it has weights.
+    nearest, farthest = jnp.float32(-1e-7), jnp.float32(-256)
+    needed = typical_p * weights.sum()
+    return interval(-_highest_threshold(mass, needed, farthest, nearest))
 
 
 def _highest_threshold(

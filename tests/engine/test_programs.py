@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from playground.engine.programs import Programs, plan_chunks
+from playground.engine.chunks import plan_chunks
+from playground.engine.programs import Programs
 from playground.models import MistralCausalLM
 from tests.conftest import tiny_model
 from tests.oracles import numpy_mistral

@@ -22,6 +22,7 @@ from playground.engine import (
     Step,
     compilations,
     decode,
+    warm_up,
 )
 from playground.engine.batch import Batch
 from playground.engine.kept_texts import KeptTexts
@@ -30,11 +31,11 @@ from playground.engine.scheduler import Scheduler
 from playground.models import MistralCausalLM
 from playground.samplers import (
     BeamSampler,
+    ChainSampler,
     GreedySampler,
     RandomSampler,
     Sampler,
     TopKSampler,
-    TopPSampler,
 )
 from tests.conftest import tiny_model
 
@@ -42,7 +43,9 @@ SAMPLERS: tuple[Sampler, ...] = (
     GreedySampler(),
     RandomSampler(temperature=2.0),
     TopKSampler(k=5, temperature=3.0),
-    TopPSampler(p=0.8, temperature=2.0),
+    ChainSampler(
+        temperature=2.0, top_p=0.8, repetition_penalty=1.5, dry_multiplier=0.8
+    ),
 )
 
 
@@ -57,6 +60,7 @@ def text(seed: int, **changes: Any) -> Request:
         "stop_token_ids": frozenset(numbers.integers(1, 97, 2).tolist()),
         "sliding_window": (None, 1, 3, 7)[seed // 4 % 4],
         "owner": seed,
+        "record": seed % 3 == 0,
     }
     return Request(**(values | changes))
 
@@ -83,8 +87,12 @@ class Listener:
         return len(self.tokens) >= self.leaves_after
 
     @property
+    def steps(self) -> list[Step]:
+        return [event for event in self.events if isinstance(event, Step)]
+
+    @property
     def tokens(self) -> list[int]:
-        return [event.token_id for event in self.events if isinstance(event, Step)]
+        return [step.token_id for step in self.steps]
 
     @property
     def end(self) -> Finished:
@@ -106,23 +114,43 @@ def programs(model: MistralCausalLM) -> Programs:
     assert programs.slot_steps == (6, 11)
     for slots in programs.slot_steps:
         for size in (2, 5, 1):
-            programs.warm_up(size, slots)
+            warm_up.warm_up(programs, size, slots)
         for rows in (2, 4):
-            programs.warm_up_rows(rows, slots)
+            warm_up.warm_up_rows(programs, rows, slots)
     return programs
 
 
 @pytest.fixture(scope="module")
-def alone(programs: Programs) -> Callable[[Request], list[int]]:
-    known: dict[Request, list[int]] = {}
+def alone(programs: Programs) -> Callable[[Request], list[Step]]:
+    known: dict[Request, list[Step]] = {}
 
-    def tokens(request: Request) -> list[int]:
+    def steps(request: Request) -> list[Step]:
         if request not in known:
             events = decode(programs, request)
-            known[request] = [e.token_id for e in events if isinstance(e, Step)]
+            known[request] = [event for event in events if isinstance(event, Step)]
         return known[request]
 
-    return tokens
+    return steps
+
+
+def ids(steps: list[Step]) -> list[int]:
+    return [step.token_id for step in steps]
+
+
+def same_records(said: list[Step], expected: list[Step]) -> bool:
+    """Up to the rounding of a wider product."""
+    return all(
+        (one.record is None) == (other.record is None)
+        and (
+            one.record is None
+            or other.record is None
+            or (
+                one.record.logprob == pytest.approx(other.record.logprob, abs=1e-3)
+                and one.record.rank == other.record.rank
+            )
+        )
+        for one, other in zip(said, expected, strict=False)
+    )
 
 
 def run_all(scheduler: Scheduler, turns: int = 1000) -> None:
@@ -143,7 +171,7 @@ def run_all(scheduler: Scheduler, turns: int = 1000) -> None:
 )
 def test_whoever_comes_and_goes_each_says_what_it_says_alone(
     programs: Programs,
-    alone: Callable[[Request], list[int]],
+    alone: Callable[[Request], list[Step]],
     arrivals: list[tuple[int, int, int]],
 ) -> None:
     """Each arrival: whose text, after how many more turns, and when it is given up."""
@@ -157,7 +185,10 @@ def test_whoever_comes_and_goes_each_says_what_it_says_alone(
     for listener in listeners:
         expected = alone(listener.request)
         assert listener.error is None
-        assert listener.tokens == expected[: listener.leaves_after]
+        assert listener.tokens == ids(expected)[: listener.leaves_after]
+        assert same_records(listener.steps, expected)
+        wants = listener.request.record
+        assert all((step.record is not None) == wants for step in listener.steps)
         if listener.leaves_after < len(expected):
             assert listener.end.reason == "cancelled"
         else:
@@ -263,7 +294,7 @@ def test_a_run_may_take_only_so_long(programs: Programs) -> None:
 
 
 def test_a_persons_own_sampler_and_searches_stay_by_themselves(
-    programs: Programs, alone: Callable[[Request], list[int]]
+    programs: Programs, alone: Callable[[Request], list[Step]]
 ) -> None:
     class Second(Sampler):
         """The second likeliest."""
@@ -275,7 +306,7 @@ def test_a_persons_own_sampler_and_searches_stay_by_themselves(
     odd = text(8, sampler=second.values(), chooser=second, max_new_tokens=12)
     beams = text(8, sampler=BeamSampler(2).values(), max_new_tokens=12)
     plain = [text(seed, max_new_tokens=12) for seed in (8, 9)]
-    expected = [alone(request) for request in (odd, *plain)]
+    expected = [ids(alone(request)) for request in (odd, *plain)]
     scheduler = Scheduler(programs, KeptTexts())
     listeners = [Listener(request) for request in (odd, *plain, beams)]
     for listener in listeners:

@@ -27,6 +27,7 @@ from playground.engine import (
     compilations,
     decode,
 )
+from playground.engine.warm_up import tasks
 from playground.models import MistralBackbone, MistralCausalLM
 from playground.models.layout_map import local_share
 from playground.models.prompting import draw_seed
@@ -180,8 +181,8 @@ def digest(model: MistralCausalLM) -> str:
 
 
 def warm_up(programs: Programs) -> None:
-    for shape in programs.shapes(longest=100):
-        programs.warm_up(*shape)
+    for task in tasks(programs, longest=100):
+        task()
 
 
 def on_devices(folder: str) -> dict[str, Any]:

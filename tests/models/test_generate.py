@@ -10,7 +10,7 @@ import pytest
 from playground import samplers
 from playground.engine import Beams, Finished, Step, compilations
 from playground.models import MistralCausalLM
-from playground.models.prompting import answer_of
+from playground.models.answers import answer_of
 from tests.conftest import tiny_model
 
 PROMPT = "the sea"

@@ -6,7 +6,7 @@ import pytest
 
 from playground.engine import Beam, Beams, Event, Finished, Step, Timings
 from playground.models import MistralCausalLM, MistralCausalLMPreprocessor
-from playground.models.prompting import answer_of, with_text
+from playground.models.answers import answer_of, with_text
 from playground.samplers import BeamSampler, GreedySampler
 
 TEXT = "the sea is wide the sky is wider"

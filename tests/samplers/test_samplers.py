@@ -20,7 +20,7 @@ from playground.samplers import (
     serialize,
 )
 
-NAMES = "beam, contrastive, greedy, random, top_k, top_p"
+NAMES = "beam, chain, contrastive, greedy, random, top_k, top_p"
 EXAMPLES = [
     Sampler(0.5),
     GreedySampler(),

@@ -1,0 +1,73 @@
+"""What is recorded of a token that is drawn: how likely, how sure, what was left."""
+
+from dataclasses import dataclass
+
+import jax
+
+from playground.samplers import NO_STAGE, STAGES, Record
+
+
+@dataclass(frozen=True)
+class StageCount:
+    """How many tokens a stage of the chain left, and the model's probability of all."""
+
+    stage: str
+    tokens: int
+    probability: float
+
+
+@dataclass(frozen=True)
+class TopToken:
+    """One of the model's likeliest, with its probability before and after the chain."""
+
+    token_id: int
+    probability: float
+    chain_probability: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class TokenRecord:
+    """What was known when a token was drawn.
+
+    `logprob` is the token's natural logarithm of probability under the model,
+    `chain_logprob` under the chain, from which it was drawn. `rank` is 1 for the
+    model's likeliest. `entropy` is the model's, in nats; `choices` its exponential: as
+    unsure as among so many equal ones.
+    """
+
+    logprob: float
+    chain_logprob: float
+    rank: int
+    entropy: float
+    choices: float
+    stages: tuple[StageCount, ...]
+    top: tuple[TopToken, ...]
+
+
+def token_records(record: Record) -> list[TokenRecord]:
+    """The records of all rows, on the host."""
+    on_host: Record = jax.device_get(record)
+    return [
+        _token_record(Record(*(each[row] for each in on_host)))
+        for row in range(len(on_host.logprob))
+    ]
+
+
+def _token_record(one: Record) -> TokenRecord:
+    stages = zip(one.stage, one.tokens, one.kept, strict=True)
+    top = zip(
+        one.top_tokens, one.top_probabilities, one.top_chain_probabilities, strict=True
+    )
+    return TokenRecord(
+        logprob=float(one.logprob),
+        chain_logprob=float(one.chain_logprob),
+        rank=int(one.rank),
+        entropy=float(one.entropy),
+        choices=float(one.choices),
+        stages=tuple(
+            StageCount(STAGES[stage], int(tokens), float(kept))
+            for stage, tokens, kept in stages
+            if stage != NO_STAGE
+        ),
+        top=tuple(TopToken(int(t), float(p), float(c)) for t, p, c in top),
+    )

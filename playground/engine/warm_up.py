@@ -1,0 +1,74 @@
+"""Runs every program once before people come, so that nothing compiles while they play.
+
+For texts up to a length there are few shapes: each chunk and each ring by itself, and
+each ring with 2, 4 and 8 texts at once. Whoever calls does one at a time, in between.
+"""
+
+from collections.abc import Callable
+from functools import partial
+
+import jax
+import numpy as np
+
+from playground.engine.programs import Programs
+from playground.engine.rows import put_row, repeat_rows, select_rows
+from playground.engine.texts import texts_of
+from playground.samplers import GreedySampler, encode
+
+
+def tasks(programs: Programs, longest: int) -> list[Callable[[], None]]:
+    """What texts of up to `longest` tokens need, in the order of their growth."""
+    return [
+        partial(warm_up, programs, size, num_slots)
+        for num_slots in _rings(programs, longest)
+        for size in (*programs.chunks, 1)
+    ]
+
+
+def tasks_for_rows(
+    programs: Programs, longest: int, most: int
+) -> list[Callable[[], None]]:
+    """What up to `most` such texts at once need, the fewest first."""
+    numbers = [2**n for n in range(1, most.bit_length())]
+    return [
+        partial(warm_up_rows, programs, rows, num_slots)
+        for rows in numbers
+        for num_slots in _rings(programs, longest)
+    ]
+
+
+def _rings(programs: Programs, longest: int) -> list[int]:
+    last = programs.slots_for(longest, programs.window(None)) if longest else 0
+    return [slots for slots in programs.slot_steps if slots <= last]
+
+
+def warm_up(programs: Programs, size: int, num_slots: int) -> None:
+    """The forward of this shape, the growth into it, and the sampler."""
+    weights, cache = programs.weights(), programs.empty_cache(num_slots)
+    step = programs.slot_steps.index(num_slots)
+    if step > 0 and size == 1:
+        smaller = programs.empty_cache(programs.slot_steps[step - 1])
+        cache = programs.grow(smaller, num_slots)
+    tokens = np.zeros(size, np.int32)
+    logits, _, _ = programs.forward(weights, cache, tokens, 0, 1, 1)
+    _draw(programs, logits)
+
+
+def warm_up_rows(programs: Programs, rows: int, num_slots: int) -> None:
+    """What `rows` texts at once need: to come, to be decoded, to go."""
+    weights, one, half = programs.weights(), programs.empty_cache(num_slots), rows // 2
+    cache = select_rows(repeat_rows(one, half), np.arange(rows, dtype=np.int32) % half)
+    cache = put_row(cache, one, np.int32(0))
+    tokens = np.zeros(rows, np.int32)
+    logits, _, cache = programs.forward(weights, cache, tokens, 0, 1, 1)
+    for left in (1, half):
+        select_rows(cache, np.arange(left, dtype=np.int32))
+    _draw(programs, logits)
+    programs.allow_rows(weights, num_slots, rows)
+
+
+def _draw(programs: Programs, logits: jax.Array) -> None:
+    rows = logits.shape[0]
+    values = encode([GreedySampler().values()] * rows, [0] * rows)
+    drawn = programs.sample(logits, values, 0, texts_of([[0]] * rows))
+    jax.block_until_ready(programs.measure(logits, values, 0, drawn))
