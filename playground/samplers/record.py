@@ -67,7 +67,7 @@ def _measure_row(
     entropy = -jnp.where(model > 0, model * jnp.log(model), 0).sum()
     tokens, kept = tally(walk, model)
     # Without the barrier XLA may sort the whole row for it.
-    _, top = lax.optimization_barrier(lax.top_k(raw, min(CANDIDATES, raw.size)))
+    top = lax.optimization_barrier(lax.top_k(raw, min(CANDIDATES, raw.size))[1])
     return Record(
         logprob=distance(raw, whole)[token] - jnp.log(weights(raw, whole).sum()),
         chain_logprob=jnp.log(chain[token]),
