@@ -116,7 +116,7 @@ def test_a_preset_is_loaded_into_shards(on_devices: Any) -> None:
 
 
 def test_a_warm_model_compiles_nothing_for_the_first_text(on_devices: Any) -> None:
-    """Nor anything twice while it warms up: two rings, two chunks, grow, sample, measure."""
+    """Nor anything twice: two rings, two chunks, grow, sample and measure."""
     assert on_devices["built"] == 2 * 2 + 1 + 1 + 1
     assert on_devices["built_again"] == 0
 
