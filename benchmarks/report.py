@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import psutil  # type: ignore[import-untyped]
+import psutil  # type: ignore[import-untyped]  # no types
 
 from benchmarks.runner import Cell, Cells
 from benchmarks.targets import TARGETS, WRITE_160, Measured, NotMeasured, judge

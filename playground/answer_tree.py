@@ -11,11 +11,10 @@ is ever written over. With the answer A, B regenerated, and C and D as other end
 A and B are versions of one answer, C and D too.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from playground.transcript import Transcript
+from playground.transcript import Transcript, check_schema
 
 SCHEMA = "mistral-playground/tree/1"
 MAX_RUNS = 1000
@@ -104,9 +103,7 @@ class AnswerTree:
 
         Raises ValueError that says what is wrong with them.
         """
-        if not isinstance(values, Mapping) or values.get("schema") != SCHEMA:
-            got = values.get("schema") if isinstance(values, Mapping) else values
-            raise ValueError(f"A tree has the schema {SCHEMA!r}, got {got!r:.80}.")
+        check_schema(values, "A tree", SCHEMA)
         runs = values.get("runs")
         if not isinstance(runs, list):
             raise ValueError(f"`runs` must be a list, got {runs!r:.80}.")

@@ -73,7 +73,8 @@ class Control:
                 fine = _is_number(value) and self._in_bounds(value)
         if fine:
             return None
-        return f"`{self.name}` must be {self.expected}, got {_clipped(value)}."
+        got = "none" if value is None else clipped(value)
+        return f"`{self.name}` must be {self.expected}, got {got}."
 
     @property
     def expected(self) -> str:
@@ -110,9 +111,9 @@ class Control:
         return self.maximum is None or value <= self.maximum
 
 
-def _clipped(value: Any) -> str:
+def clipped(value: object) -> str:
     """A value in a message; what came from outside can be of any length."""
-    text = "none" if value is None else repr(value)
+    text = repr(value)
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 

@@ -156,7 +156,7 @@ class Session:
             return
         try:
             request = request or _request(model, prompt, transcript)
-            run = self.engine.submit(replace(request, owner=self._owner, record=True))
+            run = self.engine.submit(replace(request, owner=self._owner))
         except (ValueError, BusyError) as fault:
             yield Finished(reason="error", message=str(fault))
             return

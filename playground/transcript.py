@@ -76,9 +76,7 @@ class Transcript(Answer):
 
         Raises ValueError that says what is wrong with them.
         """
-        if not isinstance(values, Mapping) or values.get("schema") != SCHEMA:
-            got = values.get("schema") if isinstance(values, Mapping) else values
-            raise ValueError(f"A run has the schema {SCHEMA!r}, got {got!r:.80}.")
+        check_schema(values, "A run", SCHEMA)
         known = {**_EMPTY, **values}
         settings = GenerationSettings.from_json(_checked(known, "settings", dict))
         if settings.seed is None:
@@ -101,6 +99,13 @@ class Transcript(Answer):
         )
         run.finished = _finished(known)
         return run
+
+
+def check_schema(values: Any, noun: str, schema: str) -> None:
+    """Raises ValueError unless `values` are an object that says it has this schema."""
+    got = values.get("schema") if isinstance(values, Mapping) else values
+    if not isinstance(values, Mapping) or got != schema:
+        raise ValueError(f"{noun} has the schema {schema!r}, got {got!r:.80}.")
 
 
 _EMPTY: dict[str, Any] = {

@@ -104,7 +104,7 @@ def make(weights: Path, precision: str) -> Contender:
     return LlamaCpp(weights, precision)
 
 
-@llama_cpp.llama_log_callback  # type: ignore[untyped-decorator]
+@llama_cpp.llama_log_callback  # type: ignore[untyped-decorator]  # no types
 def _silent(_level: int, _text: bytes, _user_data: Any) -> None:
     pass
 

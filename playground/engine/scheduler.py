@@ -146,19 +146,23 @@ class Scheduler:
         self, batch: Batch, row: Row, token_id: int, record: TokenRecord | None
     ) -> None:
         """Hand on what a token means; a row that ends with it leaves."""
-        run, ended = self._runs[row], False
+        run, is_over = self._runs[row], False
         try:
             for event in row.take(token_id, record):
                 run.listener.put(event)
-                ended = isinstance(event, Finished)
-        except FloatingPointError as error:
+                is_over = isinstance(event, Finished)
+        except FloatingPointError as error:  # its text is of no use to the next run
+            self._let_go(batch, row)
             run.listener.fail(error)
-            ended = True
-        if ended:
-            del self._runs[row]
-            if row in batch.rows:
-                batch.leave(row)
+            return
+        if is_over:
+            self._let_go(batch, row)
             self._keep(run)
+
+    def _let_go(self, batch: Batch, row: Row) -> None:
+        del self._runs[row]
+        if row in batch.rows:
+            batch.leave(row)
 
     def _keep(self, run: _Run) -> None:
         if run.reader.request.owner is not None:

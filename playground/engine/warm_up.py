@@ -17,12 +17,17 @@ from playground.samplers import GreedySampler, encode
 
 
 def tasks(programs: Programs, longest: int) -> list[Callable[[], None]]:
-    """What texts of up to `longest` tokens need, in the order of their growth."""
-    return [
+    """What texts of up to `longest` tokens need, in the order of their growth.
+
+    Records come last: a first answer does not wait for them.
+    """
+    rings = _rings(programs, longest)
+    reading = [
         partial(warm_up, programs, size, num_slots)
-        for num_slots in _rings(programs, longest)
+        for num_slots in rings
         for size in (*programs.chunks, 1)
     ]
+    return [*reading, *(partial(warm_up_records, programs, ring) for ring in rings[:1])]
 
 
 def tasks_for_rows(
@@ -54,6 +59,13 @@ def warm_up(programs: Programs, size: int, num_slots: int) -> None:
     _draw(programs, logits)
 
 
+def warm_up_records(programs: Programs, num_slots: int) -> None:
+    """What is recorded of a token, if a run wants it."""
+    weights, cache = programs.weights(), programs.empty_cache(num_slots)
+    logits, _, _ = programs.forward(weights, cache, np.zeros(1, np.int32), 0, 1, 1)
+    _draw(programs, logits, record=True)
+
+
 def warm_up_rows(programs: Programs, rows: int, num_slots: int) -> None:
     """What `rows` texts at once need: to come, to be decoded, to go."""
     weights, one, half = programs.weights(), programs.empty_cache(num_slots), rows // 2
@@ -63,12 +75,13 @@ def warm_up_rows(programs: Programs, rows: int, num_slots: int) -> None:
     logits, _, cache = programs.forward(weights, cache, tokens, 0, 1, 1)
     for left in (1, half):
         select_rows(cache, np.arange(left, dtype=np.int32))
-    _draw(programs, logits)
+    _draw(programs, logits, record=True)
     programs.allow_rows(weights, num_slots, rows)
 
 
-def _draw(programs: Programs, logits: jax.Array) -> None:
+def _draw(programs: Programs, logits: jax.Array, record: bool = False) -> None:
     rows = logits.shape[0]
     values = encode([GreedySampler().values()] * rows, [0] * rows)
     drawn = programs.sample(logits, values, 0, texts_of([[0]] * rows))
-    jax.block_until_ready(programs.measure(logits, values, 0, drawn))
+    known = programs.measure(logits, values, 0, drawn) if record else None
+    jax.block_until_ready((drawn.tokens, known))

@@ -7,6 +7,8 @@ from typing import Any, TypeGuard
 
 import numpy as np
 
+from playground.controls import clipped
+
 MAX_SEED = 2**32 - 1
 MAX_FLOAT32 = float(np.finfo(np.float32).max)
 MAX_TOKEN_ID = 2**31 - 1
@@ -73,7 +75,7 @@ def check_token_ids(name: str, ids: Any, most: int) -> tuple[int, ...]:
     listed: list[Any] = list(ids) if _is_list(ids) else [None]
     if not all(_is_token_id(each) for each in listed):
         raise ValueError(
-            f"`{name}` must be token ids (whole numbers from 0), got {_clipped(ids)}."
+            f"`{name}` must be token ids (whole numbers from 0), got {clipped(ids)}."
         )
     once = tuple(dict.fromkeys(int(each) for each in listed))
     if len(once) > most:
@@ -87,7 +89,7 @@ def check_logit_bias(bias: Any, most: int) -> tuple[tuple[int, float], ...]:
     if not _is_list(pairs) or not all(_is_bias(pair) for pair in pairs):
         raise ValueError(
             "`logit_bias` must be pairs of a token id and a finite number, such as "
-            f"{{13: -2.5}}, got {_clipped(bias)}. To ban a token use `banned_tokens`."
+            f"{{13: -2.5}}, got {clipped(bias)}. To ban a token use `banned_tokens`."
         )
     once = {int(token): float(number) for token, number in pairs}
     if len(once) > most:
@@ -110,12 +112,6 @@ def _is_bias(pair: Any) -> bool:
     return (
         _is_token_id(token) and _is_real(number) and abs(float(number)) <= MAX_FLOAT32
     )
-
-
-def _clipped(value: object) -> str:
-    """A value in a message; what came from outside can be of any length."""
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def check_temperature(temperature: object) -> float:

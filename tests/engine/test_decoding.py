@@ -16,6 +16,7 @@ from playground.engine import (
     Step,
     decode,
 )
+from playground.engine.kept_texts import KeptTexts
 from playground.engine.programs import Programs
 from playground.models import MistralCausalLM
 from playground.samplers import GreedySampler, RandomSampler
@@ -181,8 +182,10 @@ def test_a_model_of_nan_ends_in_an_error_and_not_in_a_token(
     scale = tiny.backbone.layer_norm.scale
     good = np.asarray(scale.value)
     scale.assign(np.full_like(good, np.nan))
+    kept = KeptTexts()
     try:
         with pytest.raises(FloatingPointError, match="no usable probabilities"):
-            list(decode(programs, GREEDY))
+            list(decode(programs, replace(GREEDY, owner="me"), kept=kept))
+        assert kept.take("me") is None
     finally:
         scale.assign(good)

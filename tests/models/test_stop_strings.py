@@ -1,5 +1,6 @@
 """A run that ends at a text, wherever its tokens begin and end."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -26,7 +27,7 @@ class Run:
     def end(self) -> None:
         self.ended = True
 
-    def __iter__(self):  # type: ignore[no-untyped-def]
+    def __iter__(self) -> Iterator[Event]:
         for index, token_id in enumerate(self.ids):
             yield Step(token_id=token_id, index=index, tokens_per_second=1.0)
             self.given += 1
@@ -81,7 +82,7 @@ def test_a_beam_search_ends_when_its_best_text_has_the_stop(
     preprocessor: MistralCausalLMPreprocessor, ids: list[int]
 ) -> None:
     class Search(Run):
-        def __iter__(self):  # type: ignore[no-untyped-def]
+        def __iter__(self) -> Iterator[Event]:
             for index in range(len(ids)):
                 best = Beam(tuple(ids[: index + 1]))
                 yield Beams(index=index, beams=(best,), pruned=(), tokens_per_second=1)

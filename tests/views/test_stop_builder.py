@@ -13,6 +13,7 @@ class Letters(Tokenizer):
     def __init__(self, *texts: str) -> None:
         self.texts = [*map(chr, range(128)), *texts]
 
+    # Of one text only, as that is all that is asked here.
     def tokenize(self, text: str) -> list[int]:  # type: ignore[override]
         ids = []
         while text:
