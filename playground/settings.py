@@ -21,24 +21,46 @@ class GenerationSettings:
     """
 
     sampler: str = _default("sampler")
+    order: str = _default("order")
     temperature: float = _default("temperature")
     top_k: int = _default("top_k")
     top_p: float = _default("top_p")
+    min_p: float = _default("min_p")
+    typical_p: float = _default("typical_p")
+    top_n_sigma: float = _default("top_n_sigma")
+    epsilon: float = _default("epsilon")
+    eta: float = _default("eta")
+    xtc_probability: float = _default("xtc_probability")
+    xtc_threshold: float = _default("xtc_threshold")
+    num_beams: int = _default("num_beams")
+    contrastive_k: int = _default("contrastive_k")
+    alpha: float = _default("alpha")
     seed: int | None = _default("seed")
     max_new_tokens: int | None = _default("max_new_tokens")
     max_length: int | None = _default("max_length")
-    shorten_prompt: bool = _default("shorten_prompt")
+    repetition_penalty: float = _default("repetition_penalty")
+    presence_penalty: float = _default("presence_penalty")
+    frequency_penalty: float = _default("frequency_penalty")
+    penalty_last_n: int = _default("penalty_last_n")
+    dry_multiplier: float = _default("dry_multiplier")
+    dry_base: float = _default("dry_base")
+    dry_allowed_length: int = _default("dry_allowed_length")
+    dry_last_n: int = _default("dry_last_n")
+    logit_bias: tuple[tuple[int, float], ...] = _default("logit_bias")
+    banned_tokens: tuple[int, ...] = _default("banned_tokens")
+    ban_end_token: bool = _default("ban_end_token")
     stop_token_ids: str | tuple[int, ...] | None = _default("stop_token_ids")
     stop_strings: tuple[str, ...] = _default("stop_strings")
     keep_stop_string: bool = _default("keep_stop_string")
     sliding_window: int | None = _default("sliding_window")
+    shorten_prompt: bool = _default("shorten_prompt")
     chat: bool = _default("chat")
     strip_prompt: bool = _default("strip_prompt")
 
     def __post_init__(self) -> None:
-        for name in ("stop_token_ids", "stop_strings"):
-            if isinstance(getattr(self, name), list):  # as JSON has them
-                object.__setattr__(self, name, tuple(getattr(self, name)))
+        for control in CONTROLS:
+            value = _without_lists(getattr(self, control.name))
+            object.__setattr__(self, control.name, value)
         faults = [
             fault
             for control in CONTROLS
@@ -64,3 +86,8 @@ class GenerationSettings:
         if unknown := sorted(set(values) - known):
             raise ValueError(f"Unknown settings {unknown}; known: {sorted(known)}.")
         return cls(**values)
+
+
+def _without_lists(value: Any) -> Any:
+    """JSON has lists where a setting has tuples."""
+    return tuple(map(_without_lists, value)) if isinstance(value, list) else value

@@ -11,18 +11,26 @@ from playground.controls import (
     BY_NAME,
     CONTROLS,
     SAMPLERS,
+    Control,
     escaped,
+    parse_biases,
+    parse_ids,
     parse_texts,
     parse_token_ids,
     unescaped,
 )
+from playground.controls.declared import LAST_TOKENS
+from playground.engine.texts import HISTORY
+from playground.samplers import ORDERS
 from playground.settings import GenerationSettings
+
+LENGTHS = ("max_new_tokens", "max_length")  # one of them is given
 
 OUT_OF_BOUNDS = [
     ("temperature", -1, "from 0 to 2"),
     ("temperature", float("nan"), "from 0 to 2"),
     ("temperature", "hot", "a number"),
-    ("top_k", 0, "a whole number from 1"),
+    ("top_k", -1, "a whole number from 0"),
     ("top_k", 2.5, "a whole number"),
     ("top_k", True, "a whole number"),
     ("top_p", 0.0, "above 0 and up to 1"),
@@ -33,7 +41,17 @@ OUT_OF_BOUNDS = [
     ("sliding_window", 0, "from 1"),
     ("stop_token_ids", (2, -1), "token ids"),
     ("stop_token_ids", "END", "'auto', none, or token ids"),
-    ("sampler", "beams", "one of top_p, top_k, random, greedy"),
+    ("sampler", "beams", "one of top_p, top_k, min_p, random, greedy, chain, beam"),
+    ("order", "mine", "one of keras_hub, llama.cpp"),
+    ("xtc_threshold", 0.0, "above 0 and up to 1"),
+    ("repetition_penalty", 0, "from 0.5 to 2"),
+    ("penalty_last_n", 513, "from -1 to 512"),
+    ("num_beams", 17, "from 1 to 16"),
+    ("banned_tokens", (2, -1), "up to 60 token ids"),
+    ("banned_tokens", "auto", "up to 60 token ids"),
+    ("logit_bias", ((2, float("nan")),), "up to 60 pairs"),
+    ("logit_bias", ((2, 1.0, 1.0),), "up to 60 pairs"),
+    ("logit_bias", ((-2, 1.0),), "up to 60 pairs"),
     ("chat", "yes", "true or false"),
 ]
 
@@ -74,23 +92,36 @@ def test_settings_have_a_control_each_with_its_default() -> None:
     assert [f.name for f in fields(GenerationSettings)] == [c.name for c in CONTROLS]
 
 
-some_settings = st.builds(
-    GenerationSettings,
-    sampler=st.sampled_from(SAMPLERS),
-    temperature=st.floats(0, 2),
-    top_k=st.integers(1, 1000),
-    top_p=st.floats(0, 1, exclude_min=True),
-    seed=st.none() | st.integers(0, 2**32 - 1),
-    max_new_tokens=st.integers(1, 4096),
-    stop_token_ids=st.sampled_from(["auto", None])
-    | st.lists(st.integers(0, 10**6)).map(tuple),
-    shorten_prompt=st.booleans(),
-    stop_strings=st.lists(st.text(min_size=1, max_size=200), max_size=16).map(tuple),
-    keep_stop_string=st.booleans(),
-    sliding_window=st.none() | st.integers(1, 10**6),
-    chat=st.booleans(),
-    strip_prompt=st.booleans(),
-)
+token_ids = st.integers(0, 10**6)
+
+
+def values_of(control: Control) -> st.SearchStrategy[Any]:
+    """Anything that the control allows."""
+    low, high = control.minimum or 0, control.maximum
+    match control.kind:
+        case "choice":
+            found: st.SearchStrategy[Any] = st.sampled_from(control.choices)
+        case "toggle":
+            found = st.booleans()
+        case "integer":
+            found = st.integers(int(low), 10**6 if high is None else int(high))
+        case "number":
+            found = st.floats(low, high, exclude_min=control.above_minimum)
+        case "texts":
+            found = st.lists(st.text(min_size=1, max_size=200), max_size=16).map(tuple)
+        case "stop_ids":
+            found = st.just("auto") | st.lists(token_ids).map(tuple)
+        case "token_ids":
+            found = st.lists(token_ids, max_size=60).map(tuple)
+        case "biases":
+            pair = st.tuples(token_ids, st.floats(-9, 9))
+            found = st.lists(pair, max_size=60).map(tuple)
+    return st.none() | found if control.optional else found
+
+
+some_settings = st.fixed_dictionaries(
+    {c.name: values_of(c) for c in CONTROLS if c.name not in LENGTHS}
+).map(lambda values: GenerationSettings(**values))
 
 
 @given(some_settings)
@@ -165,12 +196,49 @@ def test_knobs_act_only_where_they_are_read() -> None:
         sampler: {c.name for c in CONTROLS if c.samplers and c.acts_on(sampler)}
         for sampler in SAMPLERS
     }
+    penalties = {c.name for c in CONTROLS if c.group == "Penalties"}
+    cuts = {*ORDERS["keras_hub"], "xtc_probability", "xtc_threshold"} - {"xtc"}
     assert acting == {
-        "greedy": set(),
-        "random": {"temperature", "seed"},
-        "top_k": {"temperature", "seed", "top_k"},
-        "top_p": {"temperature", "seed", "top_p"},
+        "greedy": penalties,
+        "random": penalties | {"temperature", "seed"},
+        "top_k": penalties | {"temperature", "seed", "top_k"},
+        "top_p": penalties | {"temperature", "seed", "top_p"},
+        "min_p": penalties | {"temperature", "seed", "min_p"},
+        "chain": penalties | cuts | {"order", "seed"},
+        "beam": {"num_beams"},
+        "contrastive": {"contrastive_k", "alpha"},
     }
+
+
+def test_a_penalty_looks_no_further_back_than_the_engine_does() -> None:
+    assert LAST_TOKENS == HISTORY
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"), [("", ()), ("2", (2,)), (" 2, 198 ", (2, 198))]
+)
+def test_token_ids_as_typed(typed: str, expected: tuple[int, ...]) -> None:
+    assert parse_ids(typed) == expected
+
+
+@pytest.mark.parametrize("typed", ["auto", "none", "two", "2;3"])
+def test_token_ids_that_make_no_sense_are_refused(typed: str) -> None:
+    with pytest.raises(ValueError, match="ids such as 2, 198"):
+        parse_ids(typed)
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [("", ()), ("13: -2.5", ((13, -2.5),)), ("1:2, 3 : .5,", ((1, 2.0), (3, 0.5)))],
+)
+def test_biases_as_typed(typed: str, expected: Any) -> None:
+    assert parse_biases(typed) == expected
+
+
+@pytest.mark.parametrize("typed", ["13", "a: 1", "13: x", "1: 2: 3", "13 -2"])
+def test_biases_that_make_no_sense_are_refused(typed: str) -> None:
+    with pytest.raises(ValueError, match=r"such as 13: -2\.5, 198: 1"):
+        parse_biases(typed)
 
 
 def test_defaults_are_within_their_own_bounds() -> None:

@@ -4,13 +4,26 @@ import argparse
 import json
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
 from playground.commands.status_line import StatusLine
-from playground.controls import BY_NAME, DTYPES, SAMPLERS, parse_token_ids, unescaped
+from playground.controls import (
+    BY_NAME,
+    CONTROLS,
+    DTYPES,
+    Control,
+    parse_biases,
+    parse_ids,
+    parse_token_ids,
+    unescaped,
+)
 from playground.presets import DEFAULT_PRESET
 from playground.settings import GenerationSettings
+
+FLAGS = {"stop_strings": "--stop"}
+LENGTHS = ("max_new_tokens", "max_length")
 
 
 def add_parser(commands: Any) -> None:
@@ -28,60 +41,52 @@ def add_parser(commands: Any) -> None:
         help="what from_preset takes (default: %(default)s)",
     )
     add("--dtype", choices=DTYPES, help="of the weights (default: the fastest here)")
-    add("--chat", action="store_true", help=BY_NAME["chat"].help)
-    add("--sampler", choices=SAMPLERS, default=BY_NAME["sampler"].default)
-    for name, kind, letter in (
-        ("temperature", float, "T"),
-        ("top_k", int, "K"),
-        ("top_p", float, "P"),
-        ("seed", int, "N"),
-        ("sliding_window", int, "W"),
-    ):
-        control = BY_NAME[name]
-        flag = f"--{name.replace('_', '-')}"
-        add(flag, type=kind, default=control.default, metavar=letter, help=control.help)
-    length = parser.add_mutually_exclusive_group()
-    for name in ("max_length", "max_new_tokens"):
-        flag = f"--{name.replace('_', '-')}"
-        length.add_argument(flag, type=int, metavar="N", help=BY_NAME[name].help)
-    add("--shorten-prompt", action="store_true", help=BY_NAME["shorten_prompt"].help)
-    add("--stop-token-ids", default="auto", help=BY_NAME["stop_token_ids"].help)
-    add(
-        "--stop",
-        action="append",
-        default=[],
-        metavar="TEXT",
-        help=r"stop before this text (\n is a new line); may be given several times",
-    )
-    add(
-        "--keep-stop-string",
-        action="store_true",
-        help=BY_NAME["keep_stop_string"].help,
-    )
-    add("--strip-prompt", action="store_true", help=BY_NAME["strip_prompt"].help)
+    for control in CONTROLS:
+        _add_control(add, control)
     add("--json", action="store_true", help="print one JSON object at the end instead")
 
 
+def _add_control(add: Any, control: Control) -> None:
+    """The option of a control; a switch where it is a toggle, off unless given."""
+    flag = FLAGS.get(control.name, f"--{control.name.replace('_', '-')}")
+    words = control.help.replace("%", "%%")
+    common = {"dest": control.name, "help": words}
+    match control.kind:
+        case "toggle":
+            add(flag, action="store_true", **common)
+        case "choice":
+            add(flag, choices=control.choices, default=control.default, **common)
+        case "texts":
+            add(flag, action="append", default=[], metavar="TEXT", **common)
+        case "number" | "integer":
+            kind = float if control.kind == "number" else int
+            # Of the two lengths the one that is given counts.
+            default = None if control.name in LENGTHS else control.default
+            add(flag, type=kind, default=default, metavar="N", **common)
+        case _:
+            read = {"stop_ids": parse_token_ids, "token_ids": parse_ids}
+            reader = _worded(read.get(control.kind, parse_biases))
+            add(flag, type=reader, default=control.default, metavar="IDS", **common)
+
+
+def _worded(read: Callable[[str], Any]) -> Callable[[str], Any]:
+    """argparse shows the words of its own error only."""
+
+    def reader(typed: str) -> Any:
+        try:
+            return read(typed)
+        except ValueError as fault:
+            raise argparse.ArgumentTypeError(str(fault)) from None
+
+    return reader
+
+
 def _settings(options: argparse.Namespace) -> GenerationSettings:
-    max_new_tokens = options.max_new_tokens
-    if max_new_tokens is None and options.max_length is None:
-        max_new_tokens = BY_NAME["max_new_tokens"].default
-    return GenerationSettings(
-        sampler=options.sampler,
-        temperature=options.temperature,
-        top_k=options.top_k,
-        top_p=options.top_p,
-        seed=options.seed,
-        max_new_tokens=max_new_tokens,
-        max_length=options.max_length,
-        shorten_prompt=options.shorten_prompt,
-        stop_token_ids=parse_token_ids(options.stop_token_ids),
-        stop_strings=tuple(map(unescaped, options.stop)),
-        keep_stop_string=options.keep_stop_string,
-        sliding_window=options.sliding_window,
-        chat=options.chat,
-        strip_prompt=options.strip_prompt,
-    )
+    values = {control.name: getattr(options, control.name) for control in CONTROLS}
+    values["stop_strings"] = tuple(map(unescaped, values["stop_strings"]))
+    if values["max_new_tokens"] is None and values["max_length"] is None:
+        values["max_new_tokens"] = BY_NAME["max_new_tokens"].default
+    return GenerationSettings(**values)
 
 
 def _generate(options: argparse.Namespace) -> int:
@@ -123,10 +128,11 @@ class _Printer:
         self._silent = silent
         self._settings = settings
         self._pending_prompt = not settings.strip_prompt
+        self._searches = False
         self._status = StatusLine()
 
     def show(self, event: Any) -> None:
-        from playground.engine import Compiling, Finished, Loading, Step
+        from playground.engine import Beams, Compiling, Finished, Loading, Step
 
         match event:
             case Loading():
@@ -136,10 +142,14 @@ class _Printer:
             case Step():
                 self._status.show("")
                 self._text(event.text)
+            case Beams():  # no text is final before the end
+                self._searches = True
+                self._status.show(f"Comparing texts of {event.index + 1} tokens")
             case Finished():
                 self._status.show("")
                 kept = self._settings.keep_stop_string
-                self._text(event.text + (event.stop_string if kept else ""))
+                rest = event.text + (event.stop_string if kept else "")
+                self._text(self._session.shown_text if self._searches else rest)
                 if not self._silent:
                     print(flush=True)
 

@@ -9,7 +9,7 @@ import numpy as np
 from jax.experimental import multihost_utils
 
 from playground.engine import Request
-from playground.samplers import Sampler
+from playground.samplers import Sampler, SamplerValues
 from playground.tokenizers import Tokenizer
 
 StopTokenIds = Literal["auto"] | str | Sequence[int | Sequence[int]] | None
@@ -55,7 +55,8 @@ def make_request(
 
     Raises:
         ValueError: the prompt is empty or longer than the context or `max_length`, a
-            stop id is not in the vocabulary, or the window is wider than the model's.
+            stop, banned or biased id is not in the vocabulary, or the window is wider
+            than the model's.
     """
     if not len(token_ids):
         raise ValueError("The prompt is empty. Type something first.")
@@ -69,11 +70,13 @@ def make_request(
     if max_new_tokens is not None:
         ends.append(length + max_new_tokens)
     _check_length(length, limits.context_length, max_length)
+    values = sampler.values()
+    _check_tokens(values, limits.vocabulary_size)
     stops, stop_sequences = _stops(stop_token_ids, tokenizer, limits.vocabulary_size)
     return Request(
         token_ids=tuple(token_ids),
         max_new_tokens=min(ends) - length,
-        sampler=sampler.values(),
+        sampler=values,
         chooser=sampler if sampler.overrides_choice() else None,
         seed=seed,
         stop_token_ids=stops,
@@ -131,6 +134,18 @@ def _stops(
     rows = [tuple(map(int, row)) for row in rows]
     single = frozenset(row[0] for row in rows if len(row) == 1)
     return single, tuple(row for row in rows if len(row) > 1)
+
+
+def _check_tokens(values: object, vocabulary_size: int) -> None:
+    """That a chain bans and biases only tokens that there are."""
+    if not isinstance(values, SamplerValues):
+        return
+    ids = [*values.banned_tokens, *dict(values.logit_bias), *values.dry_breakers]
+    if bad := [token for token in ids if token >= vocabulary_size]:
+        raise ValueError(
+            "Banned and biased tokens must be in the vocabulary, 0 to "
+            f"{vocabulary_size - 1:,}; got {', '.join(map(str, bad))}."
+        )
 
 
 def _automatic_stops(wanted: str, tokenizer: Tokenizer | None) -> frozenset[int]:

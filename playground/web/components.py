@@ -7,8 +7,11 @@ import gradio as gr
 from gradio.components import Component
 
 from playground.controls import (
+    ORDER_LABELS,
     SAMPLER_LABELS,
     Control,
+    parse_biases,
+    parse_ids,
     parse_texts,
     parse_token_ids,
 )
@@ -34,8 +37,10 @@ def to_component(control: Control, **changes: Any) -> Component:
             return gr.Radio(choices=list(map(_choice, control.choices)), **options)
         case "toggle":
             return gr.Checkbox(**options)
-        case "token_ids":
+        case "stop_ids":
             return gr.Textbox(max_lines=1, **options)
+        case "token_ids" | "biases":
+            return gr.Textbox(max_lines=1, **options | {"value": ""})
         case "texts":
             return gr.Textbox(lines=1, max_lines=4, **options | {"value": ""})
         case "number":
@@ -51,11 +56,15 @@ def read_value(control: Control, sent: Any) -> Any:
     """What `control`'s component, or a caller of the API, sent.
 
     Reads what was typed as text and leaves the rest as it is, also where it is wrong:
-    the settings say so. Raises ValueError for stop tokens that cannot be read.
+    the settings say so. Raises ValueError for token ids that cannot be read.
     """
     match control.kind:
-        case "token_ids" if isinstance(sent, str):
+        case "stop_ids" if isinstance(sent, str):
             return parse_token_ids(sent)
+        case "token_ids" if isinstance(sent, str):
+            return parse_ids(sent)
+        case "biases" if isinstance(sent, str):
+            return parse_biases(sent)
         case "texts" if isinstance(sent, str):
             return parse_texts(sent)
         case "integer" if isinstance(sent, str) and not sent.strip():
@@ -73,7 +82,8 @@ def sampler_in_words(sampler: str) -> str:
 
 def _choice(name: str) -> tuple[str, str]:
     """What is shown and what is sent."""
-    return SAMPLER_LABELS.get(name, name).split(":")[0], name
+    labels = SAMPLER_LABELS | ORDER_LABELS
+    return labels.get(name, name).split(":")[0], name
 
 
 def _sentence(label: str) -> str:

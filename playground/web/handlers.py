@@ -1,6 +1,5 @@
-"""What happens on the page: run, stop, refresh; and the one public endpoint."""
+"""What happens on the page: run, stop, refresh."""
 
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,12 +10,13 @@ import gradio as gr
 
 from playground.controls import BY_NAME, CONTROLS
 from playground.engine.engine import Engine
-from playground.engine.events import Event, Finished, Step
+from playground.engine.events import Beams, Finished, Step
 from playground.models import MistralCausalLM
 from playground.session import Session
 from playground.settings import GenerationSettings
 from playground.web.components import read_value, sampler_in_words
 from playground.web.model_card import model_card
+from playground.web.pace import Pace
 from playground.web.status import (
     STARTING,
     RunFacts,
@@ -25,18 +25,11 @@ from playground.web.status import (
     run_status,
 )
 
-SECONDS_BETWEEN_UPDATES = 0.1
-"""The page is drawn at most this often while text streams."""
-
 CONTROLS_ON_PAGE = tuple(c for c in CONTROLS if c.name != "max_length")
 KNOBS = tuple(c for c in CONTROLS_ON_PAGE if c.samplers)
 """The controls that only some samplers read."""
 
 Updates = tuple[Any, ...]
-
-
-def _default(name: str) -> Any:
-    return BY_NAME[name].default
 
 
 class Tab:
@@ -49,6 +42,7 @@ class Tab:
     def __init__(self, new_session: Callable[[], Session]) -> None:
         self.new_session = new_session
         self.session = new_session()
+        self.session.record = True  # the text on the page tells how likely it was
         self.latest_run = 0
 
     def __deepcopy__(self, _memo: dict[int, Any]) -> "Tab":
@@ -109,7 +103,7 @@ class Handlers:
         number = tab.start()
         try:
             yield gr.skip(), STARTING.value(), gr.Button(interactive=True)
-            settings = self._settings(_without_hidden(values))
+            settings = self.settings_of(_without_hidden(values))
             yield from self._stream(tab, number, prompt, settings)
         except ValueError as fault:
             yield gr.skip(), fault_status(fault).value(), gr.Button(interactive=False)
@@ -129,48 +123,6 @@ class Handlers:
         if tab is not None:
             tab.session.stop()
 
-    def generate(
-        self,
-        prompt: str,
-        sampler: str = _default("sampler"),
-        temperature: float = _default("temperature"),
-        top_k: int = _default("top_k"),
-        top_p: float = _default("top_p"),
-        seed: int | None = _default("seed"),
-        max_new_tokens: int = _default("max_new_tokens"),
-        shorten_prompt: bool = _default("shorten_prompt"),
-        stop_token_ids: str = _default("stop_token_ids"),
-        stop_strings: list[str] | None = None,
-        keep_stop_string: bool = _default("keep_stop_string"),
-        sliding_window: int | None = _default("sliding_window"),
-        chat: bool = _default("chat"),
-        strip_prompt: bool = _default("strip_prompt"),
-    ) -> Iterator[str]:
-        """Stream the text that the model writes after a prompt, each time all of it.
-
-        sampler: top_p, top_k, random or greedy. seed: null draws a new one.
-        shorten_prompt: leave out the beginning of a too long prompt, do not refuse it.
-        stop_token_ids: auto, none, or ids such as "2, 198". stop_strings: end before
-        one of these; keep_stop_string: leave it in. sliding_window: null keeps the
-        trained one. chat: wrap the prompt in the model's chat template.
-        strip_prompt: leave the prompt out of the text.
-        """
-        stop_strings = stop_strings or []
-        values = {name: value for name, value in locals().items() if name in BY_NAME}
-        session = self.new_session()
-        try:
-            settings = self._settings(values)
-            pace = Pace()
-            for event in session.generate(prompt, settings):
-                if isinstance(event, Finished) and event.reason == "error":
-                    raise ValueError(event.message)
-                if pace.is_due(event):
-                    yield session.whole_text
-        except ValueError as fault:
-            raise gr.Error(str(fault), print_exception=False) from fault
-        finally:
-            session.stop()
-
     def _stream(
         self, tab: Tab, number: int, prompt: Any, settings: GenerationSettings
     ) -> Iterator[Updates]:
@@ -179,7 +131,7 @@ class Handlers:
         for event in session.generate(prompt, settings):
             if number != tab.latest_run:
                 return  # a later run draws now
-            if isinstance(event, Step):
+            if isinstance(event, Step | Beams):
                 facts.new_tokens = event.index + 1
             if pace.is_due(event):
                 facts.seed = session.seed
@@ -187,7 +139,8 @@ class Handlers:
                 status = run_status(event, facts).value()
                 yield _text(session, live), status, gr.Button(interactive=live)
 
-    def _settings(self, values: dict[str, Any]) -> GenerationSettings:
+    def settings_of(self, values: dict[str, Any]) -> GenerationSettings:
+        """What a browser or a program sent as settings; ValueError has the faults."""
         values = {
             name: read_value(BY_NAME[name], sent) for name, sent in values.items()
         }
@@ -201,27 +154,11 @@ class Handlers:
         return str(model.text_preprocessor.tokenizer.id_to_token(token_id))
 
 
-class Pace:
-    """Lets through what begins or ends a phase, and the rest a few times a second."""
-
-    def __init__(self) -> None:
-        self._last_kind: type[Event] | None = None
-        self._last_time = 0.0
-
-    def is_due(self, event: Event) -> bool:
-        """Whether to draw after `event`; if so, the clock starts anew."""
-        now = time.monotonic()
-        begins = type(event) is not self._last_kind
-        if not begins and now - self._last_time < SECONDS_BETWEEN_UPDATES:
-            return False
-        self._last_kind, self._last_time = type(event), now
-        return True
-
-
 def knobs_for(sampler: str) -> Updates:
     """What the sampler does, and which of its knobs show."""
     shown = [gr.update(visible=control.acts_on(sampler)) for control in KNOBS]
-    return gr.update(info=sampler_in_words(sampler)), *shown
+    chains = gr.update(visible=sampler == "chain")
+    return gr.update(info=sampler_in_words(sampler)), chains, *shown
 
 
 def _without_hidden(values: tuple[Any, ...]) -> dict[str, Any]:

@@ -14,8 +14,10 @@ import gradio as gr
 from gradio.components import Component
 
 from playground.controls import BY_NAME
+from playground.sampler_choice import chain_of_preset
+from playground.samplers import PRESETS
 from playground.web.components import sampler_in_words, to_component
-from playground.web.handlers import Handlers, Tab
+from playground.web.handlers import CONTROLS_ON_PAGE, KNOBS, Handlers, Tab
 from playground.web.status import engine_status
 from playground.web.theme import read_asset
 
@@ -35,6 +37,11 @@ MORE: dict[str, dict[str, str]] = {
 }
 """Controls that few need, and what stands in their empty fields."""
 
+PLACEHOLDERS: dict[str, dict[str, Any]] = {
+    "token_ids": {"placeholder": "2, 198"},
+    "biases": {"placeholder": "13: -2.5, 198: 1"},
+}
+
 SECONDS_BETWEEN_REFRESHES = 0.5
 """How often the page asks how far the model is, until it is ready."""
 
@@ -48,6 +55,7 @@ class Parts:
     card: gr.HTML
     prompt: Component
     controls: dict[str, Component]
+    chains: gr.Row
     start: gr.Button
     stop: gr.Button
     status: gr.HTML
@@ -61,20 +69,25 @@ def draw(handlers: Handlers) -> Parts:
     card = _header(handlers)
     with gr.Column(elem_id="main"):
         with gr.Column(elem_id="form"):
-            prompt, controls = _form(handlers)
+            prompt, controls, chains = _form(handlers)
             start, stop = _actions()
         with gr.Column(elem_id="result"):
             status, output = _status(handlers), _output()
             controls["strip_prompt"] = _control("strip_prompt", info=None)
-        with gr.Accordion("Stops, window, long prompts", open=False, elem_id="more"):
-            for name, look in MORE.items():
-                controls[name] = _control(name, **look)
+        with gr.Column(elem_id="more"):
+            with gr.Accordion("Stops, window, long prompts", open=False):
+                for name, look in MORE.items():
+                    controls[name] = _control(name, **look)
+            with gr.Accordion("Penalties and bans", open=False):
+                controls |= _penalties()
+    _connect_chains(chains, controls)
     return Parts(
         tab=tab,
         timer=timer,
         card=card,
         prompt=prompt,
         controls=controls,
+        chains=chains,
         start=start,
         stop=stop,
         status=status,
@@ -92,7 +105,7 @@ def _header(handlers: Handlers) -> gr.HTML:
         return gr.HTML(handlers.card(), elem_id="card", apply_default_css=False)
 
 
-def _form(handlers: Handlers) -> tuple[Component, dict[str, Component]]:
+def _form(handlers: Handlers) -> tuple[Component, dict[str, Component], gr.Row]:
     prompt = gr.Textbox(
         label="Prompt",
         placeholder="Write something for the model to answer or to continue.",
@@ -106,10 +119,14 @@ def _form(handlers: Handlers) -> tuple[Component, dict[str, Component]]:
     controls["chat"] = _control("chat")
     sampler = BY_NAME["sampler"]
     controls["sampler"] = _control("sampler", info=sampler_in_words(sampler.default))
-    with gr.Column(elem_id="knobs"):
-        for name in ("temperature", "top_p", "top_k"):
-            visible = BY_NAME[name].acts_on(sampler.default)
-            controls[name] = _control(name, visible=visible)
+    with gr.Row(elem_id="chains", visible=False) as chains:
+        for name in PRESETS:
+            gr.Button(name if "." in name else name.capitalize(), size="sm")
+    with gr.Column(elem_classes="knobs"):
+        for control in KNOBS:
+            if control.group == "Sampler":
+                visible = control.acts_on(sampler.default)
+                controls[control.name] = to_component(control, visible=visible)
         controls["max_new_tokens"] = to_component(handlers.max_new_tokens)
         controls["seed"] = _control("seed", placeholder="random")
     for button, (_, text, chat) in zip(examples, EXAMPLES, strict=True):
@@ -117,7 +134,27 @@ def _form(handlers: Handlers) -> tuple[Component, dict[str, Component]]:
         button.click(
             None, None, [prompt, controls["chat"]], js=fill, api_visibility="private"
         )
-    return prompt, controls
+    return prompt, controls, chains
+
+
+def _penalties() -> dict[str, Component]:
+    with gr.Column(elem_classes="knobs"):
+        return {
+            control.name: to_component(control, **PLACEHOLDERS.get(control.kind, {}))
+            for control in CONTROLS_ON_PAGE
+            if control.group == "Penalties"
+        }
+
+
+def _connect_chains(chains: gr.Row, controls: dict[str, Component]) -> None:
+    """Each button sets all numbers of the chain; nothing has to ask the server."""
+    for button, name in zip(chains.children, PRESETS, strict=True):
+        assert isinstance(button, gr.Button)
+        numbers = {n: v for n, v in chain_of_preset(name).items() if n in controls}
+        del numbers["sampler"]
+        fill = f"() => {json.dumps(list(numbers.values()))}"
+        filled = [controls[n] for n in numbers]
+        button.click(None, None, filled, js=fill, api_visibility="private")
 
 
 def _actions() -> tuple[gr.Button, gr.Button]:

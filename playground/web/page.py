@@ -9,6 +9,7 @@ from playground.controls import BY_NAME
 from playground.engine import MAX_ACTIVE, MAX_WAITING, Engine
 from playground.models import MistralCausalLM
 from playground.session import Session
+from playground.web.endpoints import generate_endpoint
 from playground.web.handlers import CONTROLS_ON_PAGE, KNOBS, Handlers, knobs_for
 from playground.web.layout import Parts, draw
 from playground.web.theme import read_asset
@@ -63,10 +64,14 @@ def _connect(demo: gr.Blocks, parts: Parts, handlers: Handlers) -> None:
     sampler = parts.controls["sampler"]
     assert isinstance(sampler, gr.Radio)
     knobs = [parts.controls[knob.name] for knob in KNOBS]
-    sampler.input(knobs_for, sampler, [sampler, *knobs], **AT_ONCE)
+    sampler.input(knobs_for, sampler, [sampler, parts.chains, *knobs], **AT_ONCE)
     progress = [parts.card, parts.status, parts.timer]
     parts.timer.tick(handlers.refresh, parts.tab, progress, **AT_ONCE)
     demo.load(handlers.refresh, parts.tab, progress, **AT_ONCE)
     demo.load(None, js=read_asset("keys.js"), api_visibility="private")
     demo.unload(handlers.leave)
-    gr.api(handlers.generate, api_name="generate", **ON_MODEL)
+    gr.api(
+        generate_endpoint(handlers.new_session, handlers.settings_of, CONTROLS_ON_PAGE),
+        api_name="generate",
+        **ON_MODEL,
+    )

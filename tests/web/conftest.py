@@ -235,7 +235,7 @@ def serve(demo: gr.Blocks) -> str:
 @pytest.fixture(autouse=True)
 def _draw_every_event(monkeypatch: pytest.MonkeyPatch) -> None:
     """So that a test sees each token it allowed; the pace has a test of its own."""
-    monkeypatch.setattr("playground.web.handlers.SECONDS_BETWEEN_UPDATES", 0)
+    monkeypatch.setattr("playground.web.pace.SECONDS_BETWEEN_UPDATES", 0)
 
 
 @pytest.fixture

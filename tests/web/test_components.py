@@ -21,7 +21,7 @@ def test_a_component_has_the_words_of_its_control(control):
     [
         ("temperature", gr.Slider, 0, 2),
         ("top_p", gr.Slider, 0.01, 1),  # 0 itself is not allowed
-        ("top_k", gr.Number, 1, 1000),
+        ("top_k", gr.Number, 0, 1000),
         ("max_new_tokens", gr.Number, 1, 4096),
     ],
 )
@@ -40,8 +40,12 @@ def test_the_samplers_are_offered_by_short_names():
     assert to_component(BY_NAME["sampler"]).choices == [
         ("Top-p", "top_p"),
         ("Top-k", "top_k"),
+        ("Min-p", "min_p"),
         ("Random", "random"),
         ("Greedy", "greedy"),
+        ("Chain", "chain"),
+        ("Beams", "beam"),
+        ("Contrastive", "contrastive"),
     ]
 
 
@@ -58,6 +62,9 @@ def test_the_samplers_are_offered_by_short_names():
         ("stop_token_ids", "", "auto"),
         ("stop_token_ids", "none", None),
         ("stop_token_ids", "2, 198", (2, 198)),
+        ("banned_tokens", " 2, 198", (2, 198)),
+        ("banned_tokens", "", ()),
+        ("logit_bias", "13: -2.5", ((13, -2.5),)),
         ("temperature", 1, 1),
         ("top_k", [], []),
     ],

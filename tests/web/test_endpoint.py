@@ -71,7 +71,7 @@ def refusing():
         ({"temperature": -1}, "`temperature` must be a number from 0 to 2, got -1"),
         ({"temperature": "hot"}, "`temperature` must be a number"),
         ({"sampler": ["top_p"]}, "`sampler` must be one of"),
-        ({"top_k": 2.5}, "`top_k` must be a whole number from 1 to 1000, got 2.5"),
+        ({"top_k": 2.5}, "`top_k` must be a whole number from 0 to 1000, got 2.5"),
         ({"seed": "abc"}, "`seed` must be a whole number"),
         ({"stop_token_ids": "end"}, "Stop tokens must be auto, none, or ids"),
         ({"stop_token_ids": {"2": 198}}, "`stop_token_ids` must be"),
