@@ -38,22 +38,22 @@ def test_models_are_listed_as_json_with_what_is_here(
         assert main(["models", "--json"]) == 0
         found = json.loads(capsys.readouterr().out)
         assert [model["name"] for model in found] == list(PRESETS)
-        names = [model["name"] for model in found if model["on_this_machine"]]
-        return [name for name in names if name != "shakespeare_mistral"]
+        return [model["name"] for model in found if model["on_this_machine"]]
 
-    assert here() == []
+    assert here() == ["shakespeare_mistral"]
     kaggle = tmp_path / "kaggle/models/keras/mistral/keras/mistral_7b_en"
     for name in ("8/model.weights.h5", ".complete/8/model.weights.h5.complete"):
         (kaggle / name).parent.mkdir(parents=True)
         (kaggle / name).touch()
-    assert here() == ["mistral_7b_en"]
+    assert here() == ["shakespeare_mistral", "mistral_7b_en"]
     source = PRESETS["smollm2_135m_instruct"].source
     assert isinstance(source, WheelMember)
     (tmp_path / "models").mkdir()
     member = tmp_path / "models" / f"{source.sha256[:12]}-{source.file_name}"
     with member.open("wb") as file:
         file.truncate(source.num_bytes)
-    assert here() == ["smollm2_135m_instruct", "mistral_7b_en"]
+    everything = ["smollm2_135m_instruct", "shakespeare_mistral", "mistral_7b_en"]
+    assert here() == everything
 
 
 @pytest.mark.parametrize(
