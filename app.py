@@ -1,6 +1,7 @@
 """Opens the page: `python app.py`, on this machine or as a Hugging Face Space.
 
 PLAYGROUND_PRESET           the model
+PLAYGROUND_MODELS           others that visitors may choose, with commas between them
 PLAYGROUND_DTYPE            float32, bfloat16 or int8; else the fastest on this device
 PLAYGROUND_MAX_NEW_TOKENS   the most for one run
 PLAYGROUND_MAX_SECONDS      the longest a run may take
@@ -12,7 +13,9 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import NoReturn
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
@@ -27,6 +30,9 @@ from playground.models import MistralCausalLM
 from playground.presets import DEFAULT_PRESET
 from playground.session import start_engine
 from playground.web import LAUNCH, build
+
+SMALL = "shakespeare_mistral"
+"""It comes along and is ready in seconds, while a larger one still loads."""
 
 
 def whole_number(variable: str, default: int, maximum: int) -> int:
@@ -43,6 +49,23 @@ def dtype() -> str | None:
     if text in (*DTYPES, None):
         return text
     sys.exit(f"PLAYGROUND_DTYPE must be one of {', '.join(DTYPES)}, got {text!r}.")
+
+
+def more_models() -> dict[str, Callable[[], Engine[MistralCausalLM]]]:
+    """What visitors may choose besides the preset; each is loaded when one does."""
+    names = os.environ.get("PLAYGROUND_MODELS", SMALL).split(",")
+    wanted = [name.strip() for name in names if name.strip()]
+    return {name: partial(start, name) for name in wanted}
+
+
+def start(name: str) -> Engine[MistralCausalLM]:
+    """An engine for this page that loads a model."""
+    return start_engine(
+        name,
+        warm_rows=whole_number("PLAYGROUND_PEOPLE", MAX_ACTIVE, maximum=MAX_ACTIVE),
+        max_seconds=whole_number("PLAYGROUND_MAX_SECONDS", 600, maximum=86_400),
+        dtype=dtype(),
+    )
 
 
 def print_progress(engine: Engine[MistralCausalLM]) -> None:
@@ -101,13 +124,8 @@ limit = int(BY_NAME["max_new_tokens"].maximum or 0)
 limit = whole_number("PLAYGROUND_MAX_NEW_TOKENS", limit, maximum=limit)
 preset = os.environ.get("PLAYGROUND_PRESET") or DEFAULT_PRESET
 if gr.NO_RELOAD:  # the model survives the hot reload of `gradio app.py`
-    engine = start_engine(
-        preset,
-        warm_rows=whole_number("PLAYGROUND_PEOPLE", MAX_ACTIVE, maximum=MAX_ACTIVE),
-        max_seconds=whole_number("PLAYGROUND_MAX_SECONDS", 600, maximum=86_400),
-        dtype=dtype(),
-    )
-demo = build(engine, preset, max_new_tokens=limit)
+    engine = start(preset)
+demo = build(engine, preset, max_new_tokens=limit, more=more_models())
 
 if __name__ == "__main__":
     main()

@@ -1,32 +1,104 @@
-// Draws the value {prompt, text, live} of the output component. Text is always set as
-// text, never as HTML. While it streams only what is new is appended, so nothing
-// flickers and a selection made meanwhile stays.
+// Draws the value {prompt, answer, live} of the output component: a span for each token,
+// [text, label, values, shades]. Text is always set as text, never as HTML. While it
+// streams only what is new is appended, so nothing flickers and a selection stays.
+// A click or the arrow keys focus a token; Python hears of it as `select`.
+const NAMES = ["probability", "surprisal", "entropy", "rank", "kept"];
 const box = element.querySelector(".output-box");
-const prompt = element.querySelector(".output-prompt");
-const answer = element.querySelector(".output-answer");
+const parts = {
+  prompt: element.querySelector(".output-prompt"),
+  answer: element.querySelector(".output-answer"),
+};
 const copy = element.querySelector(".output-copy");
+const voice = element.querySelector(".output-voice");
+let focused = null;
 
-function put(node, text) {
-  const shown = node.textContent;
-  if (text === shown) return;
-  if (shown && text.startsWith(shown)) node.firstChild.appendData(text.slice(shown.length));
-  else node.textContent = text;
+function describe([, label, values]) {
+  const told = NAMES.map((name, i) => values[i] && `${name} ${values[i]}`).filter(Boolean);
+  return [label, ...told].join(" · ");
+}
+
+function put(span, piece) {
+  const [text, label, values, shades] = piece;
+  if (span.textContent !== text) span.textContent = text;
+  span.title = label && describe(piece);
+  NAMES.forEach((name, i) => {
+    if (shades[i] === undefined) span.style.removeProperty(`--${name}`);
+    else span.style.setProperty(`--${name}`, shades[i]);
+  });
+}
+
+function drawPart(part, pieces) {
+  while (part.children.length > pieces.length) part.lastChild.remove();
+  pieces.forEach((piece, i) => {
+    const key = JSON.stringify(piece);
+    let span = part.children[i];
+    if (!span) {
+      span = document.createElement("span");
+      part.append(span);
+    }
+    if (span.key === key) return;
+    span.key = key;
+    put(span, piece);
+  });
+}
+
+function tokens() {
+  const prompt = [...parts.prompt.children];
+  const whole = prompt.length === 1 && !prompt[0].title;
+  return { list: [...(whole ? [] : prompt), ...parts.answer.children], prompt: whole ? 0 : prompt.length };
+}
+
+function focus(span, tell = true) {
+  const { list, prompt } = tokens();
+  if (focused) focused.classList.remove("is-focused");
+  focused = span;
+  if (!span) return;
+  span.classList.add("is-focused");
+  const index = list.indexOf(span);
+  voice.textContent = `Token ${index + 1} of ${list.length}: ${span.title}`;
+  if (tell) tellSoon(span.parentNode === parts.answer ? index - prompt : index, span.parentNode === parts.prompt);
+}
+
+let timer;
+function tellSoon(index, inPrompt) {
+  clearTimeout(timer);
+  timer = setTimeout(() => trigger("select", { index, prompt: inPrompt }), 120);
 }
 
 function draw() {
   const value = props.value || {};
   const wasAtEnd = box.scrollHeight - box.scrollTop - box.clientHeight < 40;
-  put(prompt, value.prompt || "");
-  put(answer, value.text || "");
-  const empty = !value.prompt && !value.text;
+  drawPart(parts.prompt, value.prompt || []);
+  drawPart(parts.answer, value.answer || []);
+  const empty = !parts.prompt.textContent && !parts.answer.textContent;
   element.dataset.state = value.live ? "live" : empty ? "empty" : "done";
   copy.hidden = empty;
+  if (focused && !focused.isConnected) focus(null);
   if (wasAtEnd) box.scrollTop = box.scrollHeight;
 }
 
+box.addEventListener("click", (event) => {
+  const span = event.target.closest(".output-text > * > span");
+  if (span && span.title && getSelection().isCollapsed) focus(span);
+});
+
+box.addEventListener("keydown", (event) => {
+  const step = { ArrowLeft: -1, ArrowRight: 1, Home: -Infinity, End: Infinity }[event.key];
+  if (!step || event.ctrlKey || event.metaKey || event.altKey) return;
+  const { list } = tokens();
+  const shown = list.filter((span) => span.checkVisibility() && span.title);
+  if (!shown.length) return;
+  event.preventDefault();
+  const at = shown.indexOf(focused);
+  const next = at < 0 ? (step > 0 && step !== Infinity ? 0 : shown.length - 1) : at + step;
+  const span = shown[Math.min(Math.max(next, 0), shown.length - 1)];
+  span.scrollIntoView({ block: "nearest" });
+  focus(span);
+});
+
 function visibleText() {
-  const hidden = getComputedStyle(prompt).display === "none";
-  return (hidden ? "" : prompt.textContent) + answer.textContent;
+  const hidden = getComputedStyle(parts.prompt).display === "none";
+  return (hidden ? "" : parts.prompt.textContent) + parts.answer.textContent;
 }
 
 // The clipboard exists only on https and localhost; elsewhere copy as a selection.

@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from playground.commands import convert, evaluate, generate, models, train
+from playground.commands import convert, evaluate, gallery, generate, models, train
 from playground.presets import LoadError
 
 
@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m playground")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (generate, models, convert, train, evaluate):
+    for command in (generate, models, convert, train, evaluate, gallery):
         command.add_parser(commands)
     return parser
 

@@ -26,7 +26,7 @@ from playground.models.prompting import draw_seed, make_request
 from playground.presets import LoadError, Progress
 from playground.sampler_choice import sampler_of
 from playground.settings import GenerationSettings
-from playground.transcript import Transcript
+from playground.transcript import ModelFacts, Transcript
 
 MAX_PROMPT_CHARACTERS = 100_000
 
@@ -63,7 +63,7 @@ class Session:
         """
         _check_prompt(prompt)
         seed = draw_seed() if settings.seed is None else settings.seed
-        transcript = Transcript(settings=settings, seed=seed)
+        transcript = Transcript(settings=settings, seed=seed, prompt=prompt)
         model, request = self.engine.model, None
         if model is not None:
             request = _request(model, prompt, transcript)
@@ -80,31 +80,43 @@ class Session:
     ) -> Iterator[Event]:
         """Go on from an answer: the latest, or run `number` of the tree.
 
-        From its end; or after its first `position` tokens, where `token_id` takes the
-        place of its own token. `settings` None keeps its settings, and the seed stays
-        if they name no other: then it becomes what one longer run would have been.
-        Raises ValueError as `generate`, and for what is not there.
+        From its end, without the stop tokens that ended it; or after its first
+        `position` tokens, where `token_id` takes the place of its own token. `settings`
+        None keeps its settings, and the seed stays if they name no other: then it
+        becomes what one longer run would have been. Raises ValueError as `generate`,
+        and for what is not there.
         """
         model = self.engine.model
         if model is None or self.version is None:
             raise ValueError("There is no answer yet to go on from. Generate one.")
         parent = self.version if number is None else self.tree.version(number)
         old = parent.run
-        length = len(old.token_ids)
-        position = length if position is None else position
-        kept = [*old.token_ids[:position], *([] if token_id is None else [token_id])]
+        position = _end_of(old) if position is None else position
+        own = [] if token_id is None else [token_id]
+        kept = [*old.token_ids[:position], *own]
         settings = settings or old.settings
         run = Transcript(
             settings=settings,
             seed=old.seed if settings.seed is None else settings.seed,
+            prompt=old.prompt,
             prompt_text=old.prompt_text,
             prompt_token_ids=old.prompt_token_ids,
             answered=len(kept),
             token_ids=kept,
+            records=[*old.records[:position], *(None for _ in own)],
         )
         request = _continuation(model, run)
         self._begin(self.tree.add(run, parent.number, position))
         return self._events("", run, request, self._stopped)
+
+    def show(self, number: int) -> None:
+        """Make run `number` of the tree the latest again; a run that goes on stops.
+
+        Raises ValueError if there is none.
+        """
+        version = self.tree.version(number)
+        self.stop()
+        self.version = version
 
     def _begin(self, version: Version) -> None:
         self.stop()
@@ -202,6 +214,13 @@ class Session:
             yield Loading(message=status.message, fraction=status.fraction)
 
 
+def _end_of(run: Transcript) -> int:
+    """How many of its tokens come before the stop tokens that ended it."""
+    end = run.finished
+    by_tokens = end is not None and end.reason == "stop" and not end.stop_string
+    return len(run.token_ids) - (len(end.stopped_by) if end and by_tokens else 0)
+
+
 def _check_prompt(prompt: str) -> None:
     if not isinstance(prompt, str):
         raise ValueError(f"The prompt must be text, got {type(prompt).__name__}.")
@@ -223,6 +242,7 @@ def _request(model: MistralCausalLM, prompt: str, run: Transcript) -> Request:
     if request.left_out_tokens:
         prompt = preprocessor.tokenizer.detokenize(request.token_ids)
     run.prompt_text, run.prompt_token_ids = prompt, request.token_ids
+    run.model = ModelFacts.of(model)
     return request
 
 
@@ -230,6 +250,7 @@ def _continuation(model: MistralCausalLM, run: Transcript) -> Request:
     """The request for an answer that goes on; notes its text so far in the run."""
     tokenizer, prompt = model.text_preprocessor.tokenizer, run.prompt_token_ids
     request = _with_settings(model, prompt, run)
+    run.model = ModelFacts.of(model)
     run.text = run.text_before = text_so_far(run.token_ids, tokenizer, prompt)
     return request
 

@@ -162,6 +162,26 @@ def attend(
     float32; its sum is divided out after the second product, which saves a pass over S.
     """
     rows, num_new, query_heads, head_dim = query.shape
+    weights, total = _exponentials(query, keys, seen)
+    attended = jnp.einsum("kgs,ksd->kgd", weights.astype(values.dtype), values)
+    attended = attended / total.astype(attended.dtype)
+    attended = attended.reshape(rows, keys.shape[0] // rows, -1, num_new, head_dim)
+    attended = attended.transpose(0, 3, 1, 2, 4)
+    return attended.reshape(rows, num_new, query_heads, head_dim)
+
+
+def attention_weights(query: jax.Array, keys: jax.Array, seen: jax.Array) -> jax.Array:
+    """The weights by which `attend` mixes the values: float32 [B, Q, T, S]."""
+    rows, num_new, query_heads, _ = query.shape
+    weights, total = _exponentials(query, keys, seen)
+    return (weights / total).reshape(rows, query_heads, num_new, -1)
+
+
+def _exponentials(
+    query: jax.Array, keys: jax.Array, seen: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """The softmax before its division: [B*K, Q/K * T, S], and sums with S = 1."""
+    rows, num_new, query_heads, head_dim = query.shape
     heads = keys.shape[0] // rows
     group = query_heads // heads
     query = query.reshape(rows, num_new, heads, group, head_dim)
@@ -174,12 +194,7 @@ def attend(
     scores = jnp.where(seen[:, None, None], scores, lowest)
     scores = scores.reshape(rows * heads, group * num_new, -1)
     weights = jnp.exp(scores - scores.max(axis=-1, keepdims=True))
-    total = weights.sum(axis=-1, keepdims=True)
-    attended = jnp.einsum("kgs,ksd->kgd", weights.astype(values.dtype), values)
-    attended = attended / total.astype(attended.dtype)
-    attended = attended.reshape(rows, heads, group, num_new, head_dim)
-    attended = attended.transpose(0, 3, 1, 2, 4)
-    return attended.reshape(rows, num_new, query_heads, head_dim)
+    return weights, weights.sum(axis=-1, keepdims=True)
 
 
 def _scores(query: jax.Array, keys: jax.Array) -> jax.Array:

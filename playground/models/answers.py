@@ -3,8 +3,11 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from playground.engine import Beam, Beams, Event, Finished, Step, TokenRecord
+from playground.engine import Beam, Beams, Candidate, Event, Finished, Step, TokenRecord
 from playground.tokenizers import StopScanner, TextStream, Tokenizer
+
+MAX_BEAMS_SEEN = 256
+"""Each step brings all texts anew, so a trace grows with the square of its length."""
 
 
 def with_text(
@@ -110,14 +113,18 @@ class Answer:
 
     `token_ids` are the new tokens, a stop token included; `beams` those of a beam
     search, best first. `stop_string` ended the run and is not part of the text.
-    `records` tell about the new tokens, as far as they were recorded.
+    `records` has one entry for each of them, None where nothing was recorded.
+    `beams_seen` are the steps of a beam search, the first MAX_BEAMS_SEEN of them, and
+    `compared` what contrastive search looked at for each token.
     """
 
     text: str = ""
     stop_string: str = ""
     token_ids: list[int] = field(default_factory=list)
     beams: tuple[Beam, ...] = ()
-    records: list[TokenRecord] = field(default_factory=list, compare=False)
+    records: list[TokenRecord | None] = field(default_factory=list, compare=False)
+    beams_seen: list[Beams] = field(default_factory=list, compare=False)
+    compared: list[tuple[Candidate, ...]] = field(default_factory=list, compare=False)
 
     def add(self, event: Event) -> None:
         """Keep what `event` brings."""
@@ -125,11 +132,15 @@ class Answer:
             case Step():
                 self.token_ids.append(event.token_id)
                 self.text += event.text
-                if event.record is not None:
-                    self.records.append(event.record)
+                self.records.append(event.record)
+                if event.candidates:
+                    self.compared.append(event.candidates)
             case Beams():
                 self.beams = event.beams
+                if len(self.beams_seen) < MAX_BEAMS_SEEN:
+                    self.beams_seen.append(event)
                 self.token_ids = list(event.beams[0].token_ids)
+                self.records = [None] * len(self.token_ids)
                 self.text = event.text
             case Finished():
                 self.text += event.text

@@ -68,15 +68,25 @@ class MistralAttention(keras.layers.Layer):
         where the new keys and values go. Gives [B, T, hidden] and the layer's keys and
         values.
         """
-        query = rotate(self._heads(self.query_dense(x)), by)
-        key = rotate(self._heads(self.key_dense(x)), by)
-        value = self._heads(self.value_dense(x))
+        query, key, value = self.query(x, by), self.key(x, by), self.value(x)
         if cache is None or slots is None:
             keys, values = kv_cache.key_layout(key), kv_cache.value_layout(value)
         else:
             keys, values = kv_cache.write(*cache, key, value, slots)
         attended = kv_cache.attend(query, keys, values, seen)
         return self.output_dense(attended.reshape(*x.shape[:2], -1)), (keys, values)
+
+    def query(self, x: jax.Array, by: Rotation) -> jax.Array:
+        """x [B, T, hidden] -> [B, T, Q, H], turned by its position."""
+        return rotate(self._heads(self.query_dense(x)), by)
+
+    def key(self, x: jax.Array, by: Rotation) -> jax.Array:
+        """x [B, T, hidden] -> [B, T, K, H], turned by its position."""
+        return rotate(self._heads(self.key_dense(x)), by)
+
+    def value(self, x: jax.Array) -> jax.Array:
+        """x [B, T, hidden] -> [B, T, K, H]."""
+        return self._heads(self.value_dense(x))
 
     def _heads(self, x: jax.Array) -> jax.Array:
         """[B, T, heads * H] -> [B, T, heads, H]."""

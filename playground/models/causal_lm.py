@@ -3,6 +3,7 @@
 import threading
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -172,7 +173,7 @@ class CausalLM(Task):
 
     def stream(
         self,
-        prompt: str,
+        prompt: str | Sequence[int],
         max_length: int | None = None,
         stop_token_ids: StopTokenIds = "auto",
         *,
@@ -180,31 +181,44 @@ class CausalLM(Task):
         sliding_window: int | None = None,
         stop_strings: Sequence[str] = (),
         seed: int | None = None,
+        sampler: Any = None,
+        shorten_prompt: bool = False,
+        answer_ids: Sequence[int] = (),
+        record: bool = False,
     ) -> Iterator[Event]:
         """`generate`, event by event; closing the iterator ends the run.
 
-        `max_new_tokens` counts only the answer. `sliding_window` may narrow the model's
-        own. The text ends before the first of `stop_strings`, wherever tokens begin and
-        end. `seed` None takes the sampler's, or draws one.
+        The prompt may be given as token ids, start token and all. `max_new_tokens`
+        counts only the answer. `sliding_window` may narrow the model's own. The text
+        ends before the first of `stop_strings`, wherever tokens begin and end. `seed`
+        None takes the sampler's, or draws one. `sampler` is as in `compile`, for this
+        run alone. `shorten_prompt` and `answer_ids` are as in `make_request`. With
+        `record` each `Step` tells what was known when its token was drawn.
         """
         preprocessor = self.text_preprocessor
         if max_length is None and max_new_tokens is None:
             max_length = preprocessor.sequence_length
+        if isinstance(prompt, str):
+            prompt = preprocessor.prompt_ids(prompt)
         request = self._request(
-            preprocessor.prompt_ids(prompt),
+            prompt,
             max_length=max_length,
-            max_new_tokens=max_new_tokens,
             stop_token_ids=stop_token_ids,
+            max_new_tokens=max_new_tokens,
             sliding_window=sliding_window,
             seed=seed,
+            sampler=sampler,
+            shorten_prompt=shorten_prompt,
+            answer_ids=answer_ids,
         )
         stopped = threading.Event()
         return with_text(
-            decode(self.programs, request, stopped.is_set),
+            decode(self.programs, replace(request, record=record), stopped.is_set),
             preprocessor.tokenizer,
-            request.token_ids,
+            prompt if answer_ids else request.token_ids,
             stop_strings,
             stopped.set,
+            answer_ids,
         )
 
     def _request(
@@ -216,17 +230,25 @@ class CausalLM(Task):
         max_new_tokens: int | None = None,
         sliding_window: int | None = None,
         seed: int | None = None,
+        sampler: Any = None,
+        shorten_prompt: bool = False,
+        answer_ids: Sequence[int] = (),
     ) -> Request:
+        chosen = self.sampler if sampler is None else samplers.get(sampler)
+        if seed is None:
+            seed = self._next_seed() if sampler is None else chosen.seed
         return make_request(
             self.backbone,
             self.preprocessor.tokenizer if self.preprocessor else None,
             token_ids,
-            sampler=self.sampler,
-            seed=self._next_seed() if seed is None else seed,
+            sampler=chosen,
+            seed=draw_seed() if seed is None else seed,
             max_length=max_length,
             max_new_tokens=max_new_tokens,
             stop_token_ids=stop_token_ids,
             sliding_window=sliding_window,
+            shorten_prompt=shorten_prompt,
+            answer_ids=answer_ids,
         )
 
     def _next_seed(self) -> int:

@@ -1,9 +1,13 @@
 """The Mistral transformer: embeddings, layers, final norm."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import jax
 import keras
+import numpy as np
 from jax.sharding import NamedSharding
 
 from playground.engine import kv_cache
@@ -22,6 +26,7 @@ from playground.presets import (
     Progress,
     say_nothing,
 )
+from playground.presets.keras import write_keras_backbone
 
 CONFIG = (
     "vocabulary_size",
@@ -178,7 +183,7 @@ class MistralBackbone(Quantizable):
         keys, values = [], []
         # The layers differ in their weights only, so the first one is traced, as a
         # function of weights, and stands for all: a fifth of the tracing time.
-        step = jax.jit(self._first_layer_step)
+        step = jax.jit(self.layer_step)
         for layer, *layer_cache in zip(
             self.transformer_layers, cache.keys, cache.values, strict=True
         ):
@@ -190,13 +195,20 @@ class MistralBackbone(Quantizable):
             values.append(layer_values)
         return self.layer_norm(x), KVCache(tuple(keys), tuple(values), stored)
 
-    def _first_layer_step(
+    def layer_step(
         self, weights: list[jax.Array], *inputs: Any
     ) -> tuple[jax.Array, LayerCache]:
+        """Any layer as a function of its weights; inputs as in the layer's `step`."""
+        with self.as_layer(weights) as layer:
+            return layer.step(*inputs)
+
+    @contextmanager
+    def as_layer(self, weights: list[jax.Array]) -> Iterator[MistralTransformerDecoder]:
+        """The first layer with the weights of another, to be traced for all."""
         layer = self.transformer_layers[0]
         mapping = list(zip(layer.variables, weights, strict=True))
         with keras.StatelessScope(state_mapping=mapping):
-            return layer.step(*inputs)
+            yield layer
 
     @property
     def head_sharding(self) -> NamedSharding | None:
@@ -283,6 +295,16 @@ class MistralBackbone(Quantizable):
         backbone = cls(**config, kernel_initializer=placeholder)
         assign_weights(backbone, checkpoint, report)
         return backbone
+
+    def save_to_preset(self, preset_dir: str | Path) -> None:
+        """Write a folder that keras-hub's `MistralBackbone.from_preset` reads.
+
+        It has no tokenizer, so this does for models with one that keras-hub lacks;
+        `from_preset` here reads what `MistralCausalLM.save_to_preset` wrote. The rest
+        is as there.
+        """
+        arrays = ((v.path, np.asarray(v.value)) for v in self.variables)
+        write_keras_backbone(Path(preset_dir), self.get_config(), arrays)
 
     def get_config(self) -> dict[str, Any]:
         return {

@@ -15,6 +15,7 @@ from playground.engine import Programs
 from playground.engine.kv_cache import KVCache
 from playground.models.causal_lm import CausalLM
 from playground.models.finding import find_preset
+from playground.models.layer_programs import LayerPrograms
 from playground.models.mistral_backbone import MistralBackbone
 from playground.models.mistral_causal_lm_preprocessor import (
     MistralCausalLMPreprocessor,
@@ -47,6 +48,8 @@ class MistralCausalLM(CausalLM):
         self._backbone = backbone
         self._preprocessor = preprocessor
         self.sampler = samplers.get("top_k")
+        self.preset: str | None = None
+        """What `from_preset` was asked for, if the model comes from there."""
 
     presets = PresetsProperty()
 
@@ -72,7 +75,9 @@ class MistralCausalLM(CausalLM):
         preprocessor = MistralCausalLMPreprocessor(
             found.tokenizer, **found.preprocessor
         )
-        return cls(backbone, preprocessor, name=found.name)
+        model = cls(backbone, preprocessor, name=found.name)
+        model.preset = preset
+        return model
 
     def save_to_preset(self, preset_dir: str | Path) -> None:
         """Write a folder that `from_preset` reads, here and in keras-hub.
@@ -102,6 +107,11 @@ class MistralCausalLM(CausalLM):
     def programs(self) -> Programs:
         """The compiled programs; shared by everything that runs this model."""
         return Programs(self)
+
+    @cached_property
+    def layer_programs(self) -> LayerPrograms:
+        """The compiled programs that tell what happens inside; see `explain`."""
+        return LayerPrograms(self.backbone)
 
     def call_with_cache(
         self,

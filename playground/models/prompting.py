@@ -55,13 +55,14 @@ def make_request(
 
     Raises:
         ValueError: the prompt is empty or longer than the context or `max_length`, a
-            stop, banned or biased id is not in the vocabulary, or the window is wider
-            than the model's.
+            stop, banned or biased id or one of the text is not in the vocabulary, or
+            the window is wider than the model's.
     """
     if not len(token_ids):
         raise ValueError("The prompt is empty. Type something first.")
     ends = [end for end in (limits.context_length, max_length) if end is not None]
     token_ids = [*token_ids, *answer_ids]
+    _check_ids(token_ids, limits.vocabulary_size)
     whole = len(token_ids)
     if shorten_prompt and ends:
         start = tokenizer.start_token_id if tokenizer else None
@@ -100,6 +101,16 @@ def _shortened(
         return token_ids
     kept = 1 if token_ids[0] == start_id and room > 1 else 0
     return [*token_ids[:kept], *token_ids[len(token_ids) - room + kept :]]
+
+
+def _check_ids(token_ids: Sequence[int], vocabulary_size: int) -> None:
+    """A file of another model's run may have ids that this one lacks."""
+    bad = [token for token in token_ids if not 0 <= token < vocabulary_size]
+    if bad:
+        raise ValueError(
+            f"The text has token {bad[0]:,}, and this model's are 0 to "
+            f"{vocabulary_size - 1:,}. Was it written by another model?"
+        )
 
 
 def _check_length(length: int, context: int | None, max_length: int | None) -> None:

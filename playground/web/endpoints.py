@@ -7,10 +7,11 @@ from typing import Any
 import gradio as gr
 
 from playground.controls import Control
-from playground.engine import Finished
+from playground.engine import Engine, Finished
+from playground.hosts.pace import Pace
+from playground.models import MistralCausalLM
 from playground.session import Session
 from playground.settings import GenerationSettings
-from playground.web.pace import Pace
 
 _TYPES: dict[str, Any] = {
     "choice": str,
@@ -25,7 +26,7 @@ _TYPES: dict[str, Any] = {
 
 
 def generate_endpoint(
-    new_session: Callable[[], Session],
+    engine: Engine[MistralCausalLM],
     settings_of: Callable[[dict[str, Any]], GenerationSettings],
     controls: tuple[Control, ...],
 ) -> Callable[..., Iterator[str]]:
@@ -33,7 +34,7 @@ def generate_endpoint(
     names = [control.name for control in controls]
 
     def generate(prompt: str, *values: Any) -> Iterator[str]:
-        session = new_session()
+        session = Session(engine)
         try:
             settings = settings_of(dict(zip(names, values, strict=True)))
             pace = Pace()

@@ -1,4 +1,4 @@
-"""What happens on the page: run, stop, refresh."""
+"""What happens on the page: run, go on, go back, stop, refresh."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -8,136 +8,154 @@ from weakref import WeakValueDictionary
 
 import gradio as gr
 
-from playground.controls import BY_NAME, CONTROLS
-from playground.engine.engine import Engine
-from playground.engine.events import Beams, Finished, Step
-from playground.models import MistralCausalLM
-from playground.session import Session
-from playground.settings import GenerationSettings
-from playground.web.components import read_value, sampler_in_words
-from playground.web.model_card import model_card
-from playground.web.pace import Pace
-from playground.web.status import (
+from playground.controls import BY_NAME
+from playground.engine import Beams, Event, Finished, Step
+from playground.hosts.form import (
+    KNOBS,
+    SHOWN,
+    read_value,
+    sampler_in_words,
+    without_hidden,
+)
+from playground.hosts.model_card import model_card
+from playground.hosts.pace import Pace
+from playground.hosts.status import (
     STARTING,
     RunFacts,
     engine_status,
     fault_status,
     run_status,
 )
-
-CONTROLS_ON_PAGE = tuple(c for c in CONTROLS if c.name != "max_length")
-KNOBS = tuple(c for c in CONTROLS_ON_PAGE if c.samplers)
-"""The controls that only some samplers read."""
+from playground.models import MistralCausalLM
+from playground.session import Session
+from playground.settings import GenerationSettings
+from playground.web.offer import Offer
+from playground.web.spans import spans_value
+from playground.web.tab import Tab
+from playground.web.taking_away import fields_of, query_of
 
 Updates = tuple[Any, ...]
+_DEFAULTS = GenerationSettings()
+Start = Callable[[Session, GenerationSettings], Iterator[Event]]
 
-
-class Tab:
-    """One browser tab: its session and the number of its latest run.
-
-    Gradio gives each tab a deep copy of the value that the page was built with; a copy
-    of a `Tab` is a new one, with a session of its own.
-    """
-
-    def __init__(self, new_session: Callable[[], Session]) -> None:
-        self.new_session = new_session
-        self.session = new_session()
-        self.session.record = True  # the text on the page tells how likely it was
-        self.latest_run = 0
-
-    def __deepcopy__(self, _memo: dict[int, Any]) -> "Tab":
-        return Tab(self.new_session)
-
-    def start(self) -> int:
-        """End the run before, if any, and number the new one."""
-        self.latest_run += 1  # first: what the run before says from now on is not drawn
-        self.session.stop()
-        return self.latest_run
-
-    def end(self, run: int) -> None:
-        """Run `run` is over, or nobody listens to it; a later one goes on."""
-        if run == self.latest_run:
-            self.session.stop()
+NOTHING: Updates = (gr.skip(), gr.skip(), gr.skip(), gr.skip())
+"""For output, status, Stop and the answers' buttons."""
 
 
 class Handlers:
-    """The page's functions over one engine: plain functions and generators."""
+    """The page's functions: plain functions and generators."""
 
-    def __init__(
-        self,
-        engine: Engine[MistralCausalLM],
-        preset: str,
-        max_new_tokens: int,
-        new_session: Callable[[], Session],
-    ) -> None:
-        self.engine = engine
-        self.preset = preset
-        self.new_session = new_session
+    def __init__(self, offer: Offer, max_new_tokens: int) -> None:
+        self.offer = offer
         # The limit of this page stands in for the general one, and must be given.
         self.max_new_tokens = replace(
             BY_NAME["max_new_tokens"], maximum=max_new_tokens, optional=False
         )
         self._open_tabs: WeakValueDictionary[str, Tab] = WeakValueDictionary()
 
-    def card(self) -> str:
-        """The line that says which model this is."""
-        return model_card(Path(self.preset).name, self.engine.model)
-
     def refresh(self, tab: Tab) -> Updates:
-        """Model card, status and timer, until the model is ready.
+        """Model card, status, timer, and what fits the model, until it is ready.
 
         From its first run on, a tab's status tells of its runs.
         """
-        status = gr.skip() if tab.latest_run else engine_status(self.engine).value()
-        waiting = self.engine.status.phase in ("loading", "compiling")
-        return self.card(), status, gr.Timer(active=waiting)
+        engine = tab.session.engine
+        has_run = tab.session.version is not None
+        status = gr.skip() if has_run else engine_status(engine).value()
+        waiting = engine.status.phase in ("loading", "compiling")
+        card = model_card(Path(tab.model).name, engine.model)
+        return card, status, gr.Timer(active=waiting), *_fitting(engine.model)
+
+    def restore(self, tab: Tab, request: gr.Request) -> Updates:
+        """What the page's address asks for: prompt, model, status, chains, settings."""
+        query = str(request.query_params)
+        nothing = tuple(gr.skip() for _ in range(4 + len(SHOWN)))
+        try:
+            link, values = fields_of(query)
+            if not link.prompt and not link.preset and link.settings == _DEFAULTS:
+                return nothing
+            if link.preset:
+                tab.choose(link.preset)
+        except ValueError as fault:
+            return (*nothing[:2], fault_status(fault).value(), *nothing[3:])
+        sampler = link.settings.sampler
+        shown = [
+            gr.update(value=value, visible=control.acts_on(sampler))
+            for control, value in zip(SHOWN, values, strict=True)
+        ]
+        status = gr.skip()
+        if link.unknown:
+            words = f"This link has parts that are not known here: {link.unknown}."
+            status = fault_status(ValueError(words)).value()
+        chains = gr.update(visible=sampler == "chain")
+        return link.prompt, tab.model, status, chains, *shown
+
+    def choose(self, tab: Tab, name: Any) -> Updates:
+        """Another model: its last answer, and then as `refresh`."""
+        try:
+            tab.choose(str(name))
+        except ValueError as fault:
+            status = fault_status(fault).value()
+            return *NOTHING, gr.skip(), status, *(gr.skip() for _ in range(4))
+        card, status, _, *fitting = self.refresh(tab)
+        shown = self._shown(tab.session)
+        if tab.session.version is None:
+            shown = (shown[0], status, *shown[2:])
+        return *shown, card, gr.Timer(active=True), *fitting
 
     def run(
         self, tab: Tab, request: gr.Request, prompt: Any, *values: Any
     ) -> Iterator[Updates]:
-        """Stream one run to output, status and Stop. It ends the tab's run before.
+        """Stream one run to output, status, Stop and answers. It ends the run before.
 
-        `values` belong to `CONTROLS_ON_PAGE`, as the browser sent them.
+        `values` belong to `SHOWN`, as the browser sent them.
         """
-        self._open_tabs[str(request.session_hash)] = tab
-        number = tab.start()
-        try:
-            yield gr.skip(), STARTING.value(), gr.Button(interactive=True)
-            settings = self.settings_of(_without_hidden(values))
-            yield from self._stream(tab, number, prompt, settings)
-        except ValueError as fault:
-            yield gr.skip(), fault_status(fault).value(), gr.Button(interactive=False)
-        finally:
-            tab.end(number)
-        # When a run is over Gradio sends its last values once more, perhaps after those
-        # of a later run; so the last ones must change nothing.
-        yield gr.skip(), gr.skip(), gr.skip()
+
+        def start(session: Session, wanted: GenerationSettings) -> Iterator[Event]:
+            return session.generate(prompt, wanted)
+
+        yield from self._runs(tab, request, values, start)
+
+    def go_on(self, tab: Tab, request: gr.Request, *values: Any) -> Iterator[Updates]:
+        """Go on from the end of the answer that is shown."""
+        yield from self._runs(
+            tab, request, values, lambda session, wanted: session.go_on(wanted)
+        )
+
+    def branch(
+        self, tab: Tab, request: gr.Request, event: gr.EventData, *values: Any
+    ) -> Iterator[Updates]:
+        """Take another candidate for the focused token and write on from there."""
+        data = event._data if isinstance(event._data, dict) else {}
+        token_id, focus = data.get("token"), tab.focus
+
+        def start(session: Session, wanted: GenerationSettings) -> Iterator[Event]:
+            place = tab.explorer.focus(focus)
+            if type(token_id) is not int or place.in_prompt:
+                raise ValueError("Choose a candidate of a token that the model chose.")
+            return session.go_on(wanted, position=place.index, token_id=token_id)
+
+        yield from self._runs(tab, request, values, start)
+
+    def turn(self, tab: Tab, event: gr.EventData) -> Updates:
+        """Show the answer before or after this one; the run that goes on stops."""
+        data = event._data if isinstance(event._data, dict) else {}
+        session, step = tab.session, data.get("step")
+        version, last = session.version, len(session.tree.versions) - 1
+        if version is None or step not in (-1, 1):
+            return NOTHING
+        tab.start()
+        session.show(min(max(version.number + step, 0), last))
+        return self._shown(session)
 
     def stop(self, tab: Tab) -> None:
         """End the tab's run; the run itself then shows why it stopped."""
-        tab.session.stop()
+        tab.stop()
 
     def leave(self, request: gr.Request) -> None:
         """The tab was closed: free the model."""
         tab = self._open_tabs.pop(str(request.session_hash), None)
         if tab is not None:
-            tab.session.stop()
-
-    def _stream(
-        self, tab: Tab, number: int, prompt: Any, settings: GenerationSettings
-    ) -> Iterator[Updates]:
-        session, pace = tab.session, Pace()
-        facts = RunFacts(settings=settings, token_name=self._token_name)
-        for event in session.generate(prompt, settings):
-            if number != tab.latest_run:
-                return  # a later run draws now
-            if isinstance(event, Step | Beams):
-                facts.new_tokens = event.index + 1
-            if pace.is_due(event):
-                facts.seed = session.seed
-                live = not isinstance(event, Finished)
-                status = run_status(event, facts).value()
-                yield _text(session, live), status, gr.Button(interactive=live)
+            tab.stop()
 
     def settings_of(self, values: dict[str, Any]) -> GenerationSettings:
         """What a browser or a program sent as settings; ValueError has the faults."""
@@ -148,10 +166,101 @@ class Handlers:
             raise ValueError(fault)
         return GenerationSettings(**values)
 
-    def _token_name(self, token_id: int) -> str:
-        model = self.engine.model
-        assert model is not None, "only a loaded model makes tokens"
-        return str(model.text_preprocessor.tokenizer.id_to_token(token_id))
+    def _runs(
+        self, tab: Tab, request: gr.Request, values: tuple[Any, ...], start: Start
+    ) -> Iterator[Updates]:
+        self._open_tabs[str(request.session_hash)] = tab
+        number = tab.start()
+        try:
+            yield gr.skip(), STARTING.value(), gr.Button(interactive=True), gr.skip()
+            names = (control.name for control in SHOWN)
+            settings = self.settings_of(
+                without_hidden(dict(zip(names, values, strict=True)))
+            )
+            yield from self._stream(tab, number, start(tab.session, settings))
+        except ValueError as fault:
+            status, stop = fault_status(fault).value(), gr.Button(interactive=False)
+            yield gr.skip(), status, stop, gr.skip()
+        finally:
+            tab.end(number)
+        # When a run is over Gradio sends its last values once more, perhaps after those
+        # of a later run; so the last ones must change nothing.
+        yield NOTHING
+
+    def _stream(
+        self, tab: Tab, number: int, events: Iterator[Event]
+    ) -> Iterator[Updates]:
+        session, pace = tab.session, Pace()
+        facts = self._facts(session)
+        for event in events:
+            if number != tab.latest_run:
+                return  # a later run draws now
+            if isinstance(event, Step | Beams):
+                facts.new_tokens = event.index + 1
+            if pace.is_due(event):
+                live = not isinstance(event, Finished)
+                yield (
+                    spans_value(session, live),
+                    run_status(event, facts).value(),
+                    gr.Button(interactive=live),
+                    answers_value(session, live),
+                )
+
+    def _facts(self, session: Session) -> RunFacts:
+        run = session.transcript
+        assert run is not None, "a run has begun"
+
+        def token_name(token_id: int) -> str:
+            model = session.engine.model
+            assert model is not None, "only a loaded model makes tokens"
+            return str(model.text_preprocessor.tokenizer.id_to_token(token_id))
+
+        return RunFacts(settings=run.settings, token_name=token_name, seed=run.seed)
+
+    def _shown(self, session: Session) -> Updates:
+        """Output, status, Stop and answers of a run that is over."""
+        run, status = session.transcript, engine_status(session.engine)
+        if run is not None:
+            facts = self._facts(session)
+            facts.new_tokens = len(run.token_ids) - run.answered
+            end = run.finished or Finished(reason="cancelled")
+            status = run_status(end, facts)
+        return (
+            spans_value(session, live=False),
+            status.value(),
+            gr.Button(interactive=False),
+            answers_value(session, live=False),
+        )
+
+
+def answers_value(session: Session, live: bool) -> dict[str, Any]:
+    """What assets/answers.js draws: which answer this is, and what can be done.
+
+    `query` is the address that asks for the same again.
+    """
+    version, run = session.version, session.transcript
+    query = ""
+    if run is not None and run.model is not None:
+        query = query_of(run.prompt, run.settings, run.model.preset)
+    return {
+        "query": query,
+        "number": version.number + 1 if version else 0,
+        "count": len(session.tree.versions),
+        "live": live,
+        "parent": version.parent + 1 if version and version.parent is not None else 0,
+    }
+
+
+def _fitting(model: MistralCausalLM | None) -> Updates:
+    """Chat format if it has one, and how far the sliders for layer and head go."""
+    if model is None:
+        return gr.skip(), gr.skip(), gr.skip()
+    backbone = model.backbone
+    chat: dict[str, Any] = {"interactive": True}
+    if model.text_preprocessor.tokenizer.chat_template is None:
+        chat = {"interactive": False, "value": False}
+    last = backbone.num_layers - 1, backbone.num_query_heads - 1
+    return gr.update(**chat), *(gr.update(maximum=place) for place in last)
 
 
 def knobs_for(sampler: str) -> Updates:
@@ -159,17 +268,3 @@ def knobs_for(sampler: str) -> Updates:
     shown = [gr.update(visible=control.acts_on(sampler)) for control in KNOBS]
     chains = gr.update(visible=sampler == "chain")
     return gr.update(info=sampler_in_words(sampler)), chains, *shown
-
-
-def _without_hidden(values: tuple[Any, ...]) -> dict[str, Any]:
-    """The page's values by name; a knob that is not shown has its default."""
-    sent = {c.name: v for c, v in zip(CONTROLS_ON_PAGE, values, strict=True)}
-    for control in CONTROLS_ON_PAGE:
-        if not control.acts_on(sent["sampler"]):
-            sent[control.name] = control.default
-    return sent
-
-
-def _text(session: Session, live: bool) -> dict[str, Any]:
-    """What assets/output.js draws."""
-    return {"prompt": session.prompt_text, "text": session.shown_text, "live": live}

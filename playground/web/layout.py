@@ -8,39 +8,34 @@ more: stop tokens, sliding window
 
 import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
 from gradio.components import Component
 
 from playground.controls import BY_NAME
+from playground.hosts.form import (
+    EXAMPLES,
+    MORE,
+    MORE_TITLE,
+    PENALTIES,
+    PENALTIES_TITLE,
+    PROMPT_LABEL,
+    PROMPT_PLACEHOLDER,
+    SAMPLER_KNOBS,
+    sampler_in_words,
+)
+from playground.hosts.model_card import model_card
+from playground.hosts.status import engine_status
 from playground.sampler_choice import chain_of_preset
 from playground.samplers import PRESETS
-from playground.web.components import sampler_in_words, to_component
-from playground.web.handlers import CONTROLS_ON_PAGE, KNOBS, Handlers, Tab
-from playground.web.status import engine_status
+from playground.views.token_spans import SCORES
+from playground.web.components import to_component
+from playground.web.handlers import Handlers
+from playground.web.tab import Tab
+from playground.web.tabs_layout import TabsParts, draw_tabs
 from playground.web.theme import read_asset
-
-EXAMPLES = (
-    ("Explain gravity", "Explain gravity in two sentences.", True),
-    ("Write a poem", "Write a short poem about the sea.", True),
-    ("Continue a story", "Once upon a time, in a village by the sea,", False),
-)
-"""Label, prompt, whether in chat format."""
-
-MORE: dict[str, dict[str, str]] = {
-    "stop_token_ids": {"placeholder": "auto"},
-    "stop_strings": {"placeholder": r"\n\n"},
-    "keep_stop_string": {},
-    "sliding_window": {"placeholder": "as trained"},
-    "shorten_prompt": {},
-}
-"""Controls that few need, and what stands in their empty fields."""
-
-PLACEHOLDERS: dict[str, dict[str, Any]] = {
-    "token_ids": {"placeholder": "2, 198"},
-    "biases": {"placeholder": "13: -2.5, 198: 1"},
-}
 
 SECONDS_BETWEEN_REFRESHES = 0.5
 """How often the page asks how far the model is, until it is ready."""
@@ -53,6 +48,7 @@ class Parts:
     tab: gr.State
     timer: gr.Timer
     card: gr.HTML
+    model: gr.Radio
     prompt: Component
     controls: dict[str, Component]
     chains: gr.Row
@@ -60,31 +56,40 @@ class Parts:
     stop: gr.Button
     status: gr.HTML
     output: gr.HTML
+    answers: gr.HTML
+    score: gr.Radio
+    tabs: TabsParts
 
 
 def draw(handlers: Handlers) -> Parts:
     """Lay the page out in the Blocks that are open, nothing connected yet."""
-    tab = gr.State(Tab(handlers.new_session))
+    tab = gr.State(Tab(handlers.offer))
     timer = gr.Timer(SECONDS_BETWEEN_REFRESHES)
     card = _header(handlers)
     with gr.Column(elem_id="main"):
         with gr.Column(elem_id="form"):
+            model = _model(handlers)
             prompt, controls, chains = _form(handlers)
             start, stop = _actions()
         with gr.Column(elem_id="result"):
             status, output = _status(handlers), _output()
-            controls["strip_prompt"] = _control("strip_prompt", info=None)
+            with gr.Row(elem_id="below"):
+                answers = _answers()
+                controls["strip_prompt"] = _control("strip_prompt", info=None)
+                score = _score()
+            tabs = draw_tabs()
         with gr.Column(elem_id="more"):
-            with gr.Accordion("Stops, window, long prompts", open=False):
-                for name, look in MORE.items():
-                    controls[name] = _control(name, **look)
-            with gr.Accordion("Penalties and bans", open=False):
+            with gr.Accordion(MORE_TITLE, open=False):
+                for name in MORE:
+                    controls[name] = _control(name)
+            with gr.Accordion(PENALTIES_TITLE, open=False):
                 controls |= _penalties()
     _connect_chains(chains, controls)
     return Parts(
         tab=tab,
         timer=timer,
         card=card,
+        model=model,
         prompt=prompt,
         controls=controls,
         chains=chains,
@@ -92,6 +97,9 @@ def draw(handlers: Handlers) -> Parts:
         stop=stop,
         status=status,
         output=output,
+        answers=answers,
+        score=score,
+        tabs=tabs,
     )
 
 
@@ -102,20 +110,33 @@ def _header(handlers: Handlers) -> gr.HTML:
             elem_id="title",
             apply_default_css=False,
         )
-        return gr.HTML(handlers.card(), elem_id="card", apply_default_css=False)
+        card = model_card(Path(handlers.offer.first).name, None)
+        return gr.HTML(card, elem_id="card", apply_default_css=False)
+
+
+def _model(handlers: Handlers) -> gr.Radio:
+    names = handlers.offer.names
+    return gr.Radio(
+        [(Path(name).name, name) for name in names],
+        value=names[0],
+        label="Model",
+        visible=len(names) > 1,
+        elem_id="model",
+        elem_classes="segments",
+    )
 
 
 def _form(handlers: Handlers) -> tuple[Component, dict[str, Component], gr.Row]:
     prompt = gr.Textbox(
-        label="Prompt",
-        placeholder="Write something for the model to answer or to continue.",
+        label=PROMPT_LABEL,
+        placeholder=PROMPT_PLACEHOLDER,
         lines=6,
         max_lines=12,
         elem_id="prompt",
     )
     controls: dict[str, Component] = {}
     with gr.Row(elem_id="examples"):
-        examples = [gr.Button(label, size="sm") for label, _, _ in EXAMPLES]
+        examples = [gr.Button(example.label, size="sm") for example in EXAMPLES]
     controls["chat"] = _control("chat")
     sampler = BY_NAME["sampler"]
     controls["sampler"] = _control("sampler", info=sampler_in_words(sampler.default))
@@ -123,14 +144,13 @@ def _form(handlers: Handlers) -> tuple[Component, dict[str, Component], gr.Row]:
         for name in PRESETS:
             gr.Button(name if "." in name else name.capitalize(), size="sm")
     with gr.Column(elem_classes="knobs"):
-        for control in KNOBS:
-            if control.group == "Sampler":
-                visible = control.acts_on(sampler.default)
-                controls[control.name] = to_component(control, visible=visible)
+        for name in SAMPLER_KNOBS:
+            visible = BY_NAME[name].acts_on(sampler.default)
+            controls[name] = _control(name, visible=visible)
         controls["max_new_tokens"] = to_component(handlers.max_new_tokens)
-        controls["seed"] = _control("seed", placeholder="random")
-    for button, (_, text, chat) in zip(examples, EXAMPLES, strict=True):
-        fill = f"() => {json.dumps([text, chat])}"
+        controls["seed"] = _control("seed")
+    for button, example in zip(examples, EXAMPLES, strict=True):
+        fill = f"() => {json.dumps([example.prompt, example.chat])}"
         button.click(
             None, None, [prompt, controls["chat"]], js=fill, api_visibility="private"
         )
@@ -139,11 +159,7 @@ def _form(handlers: Handlers) -> tuple[Component, dict[str, Component], gr.Row]:
 
 def _penalties() -> dict[str, Component]:
     with gr.Column(elem_classes="knobs"):
-        return {
-            control.name: to_component(control, **PLACEHOLDERS.get(control.kind, {}))
-            for control in CONTROLS_ON_PAGE
-            if control.group == "Penalties"
-        }
+        return {name: _control(name) for name in PENALTIES}
 
 
 def _connect_chains(chains: gr.Row, controls: dict[str, Component]) -> None:
@@ -171,7 +187,7 @@ def _control(name: str, **changes: Any) -> Component:
 
 def _status(handlers: Handlers) -> gr.HTML:
     return gr.HTML(
-        engine_status(handlers.engine).value(),
+        engine_status(handlers.offer.engine(handlers.offer.first)).value(),
         html_template=read_asset("status.html"),
         js_on_load=read_asset("status.js"),
         apply_default_css=False,
@@ -181,9 +197,32 @@ def _status(handlers: Handlers) -> gr.HTML:
 
 def _output() -> gr.HTML:
     return gr.HTML(
-        {"prompt": "", "text": "", "live": False},
+        {"prompt": [], "answer": [], "live": False},
         html_template=read_asset("output.html"),
         js_on_load=read_asset("output.js"),
         apply_default_css=False,
         elem_id="output",
+    )
+
+
+def _answers() -> gr.HTML:
+    return gr.HTML(
+        {"number": 0, "count": 0, "live": False, "parent": 0},
+        html_template=read_asset("answers.html"),
+        js_on_load=read_asset("answers.js"),
+        apply_default_css=False,
+        elem_id="answers",
+    )
+
+
+def _score() -> gr.Radio:
+    """By what the text is coloured: the style sheet reads it, not the server."""
+    names = ["none", *SCORES]
+    return gr.Radio(
+        [(name.capitalize(), name) for name in names],
+        value="none",
+        label="Colour by",
+        elem_id="score",
+        elem_classes="segments",
+        interactive=True,
     )

@@ -1,17 +1,19 @@
 """Builds the page: the parts of the layout, each connected to its handler."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import gradio as gr
 
 from playground.controls import BY_NAME
 from playground.engine import MAX_ACTIVE, MAX_WAITING, Engine
+from playground.hosts.form import KNOBS, SHOWN
 from playground.models import MistralCausalLM
-from playground.session import Session
 from playground.web.endpoints import generate_endpoint
-from playground.web.handlers import CONTROLS_ON_PAGE, KNOBS, Handlers, knobs_for
+from playground.web.explore import PANELS, Exploration
+from playground.web.handlers import Handlers, knobs_for
 from playground.web.layout import Parts, draw
+from playground.web.offer import Offer, StartEngine
 from playground.web.theme import read_asset
 
 RUNS_AT_ONCE = MAX_ACTIVE + MAX_WAITING
@@ -21,6 +23,21 @@ ON_MODEL: dict[str, Any] = {
     "concurrency_id": "model",
     "concurrency_limit": RUNS_AT_ONCE,
 }
+RUNNING: dict[str, Any] = {
+    "preprocess": False,  # the handler checks every value, in our words
+    "trigger_mode": "multiple",
+    "show_progress": "hidden",
+    "api_visibility": "private",
+}
+ON_TEXT: dict[str, Any] = {
+    "concurrency_id": "explain",
+    "concurrency_limit": 2,  # each reads a whole text beside those that are written
+    "trigger_mode": "multiple",  # a new question ends the one before
+    "show_progress": "hidden",
+    "api_visibility": "private",
+    "preprocess": False,
+}
+LOOK = "(tab, look, ...sent) => [tab, window.playgroundLook(), ...sent]"
 AT_ONCE: dict[str, Any] = {
     "queue": False,
     "show_progress": "hidden",
@@ -33,45 +50,109 @@ def build(
     preset: str,
     *,
     max_new_tokens: int | None = None,
-    new_session: Callable[[], Session] | None = None,
+    more: Mapping[str, StartEngine] | None = None,
 ) -> gr.Blocks:
     """The page over an engine that loads or has loaded `preset`.
 
     `max_new_tokens` bounds a run on this page; None keeps the control's own bound.
-    `new_session` makes the session of a tab; None makes a `Session(engine)`.
+    `more` models may be chosen, each loaded when it first is.
     """
     limit = max_new_tokens or int(BY_NAME["max_new_tokens"].maximum or 0)
-    handlers = Handlers(engine, preset, limit, new_session or (lambda: Session(engine)))
+    handlers = Handlers(Offer(preset, engine, more), limit)
     demo = gr.Blocks(title="Mistral Playground", analytics_enabled=False)
     with demo:
-        _connect(demo, draw(handlers), handlers)
+        _connect(demo, draw(handlers), handlers, engine)
     demo.queue(max_size=2 * RUNS_AT_ONCE)
     return demo
 
 
-def _connect(demo: gr.Blocks, parts: Parts, handlers: Handlers) -> None:
-    parts.start.click(
-        handlers.run,
-        [parts.tab, parts.prompt, *(parts.controls[c.name] for c in CONTROLS_ON_PAGE)],
-        [parts.output, parts.status, parts.stop],
-        preprocess=False,  # the handler checks every value, in our words
-        trigger_mode="multiple",
-        show_progress="hidden",
-        api_visibility="private",
-        **ON_MODEL,
-    )
+def _connect(
+    demo: gr.Blocks,
+    parts: Parts,
+    handlers: Handlers,
+    engine: Engine[MistralCausalLM],
+) -> None:
+    shown = [parts.controls[control.name] for control in SHOWN]
+    runs = [parts.output, parts.status, parts.stop, parts.answers]
+    exploration = Exploration(handlers.settings_of)
+    candidates = parts.tabs.panels["Candidates"]
+    for begins, handler, inputs in (
+        (parts.start.click, handlers.run, [parts.tab, parts.prompt, *shown]),
+        (parts.answers.click, handlers.go_on, [parts.tab, *shown]),
+        (candidates.select, handlers.branch, [parts.tab, *shown]),
+    ):
+        run = begins(handler, inputs, runs, **RUNNING, **ON_MODEL)
+        _then_show(run.then, parts, exploration.show, shown)
+    turn = parts.answers.select(handlers.turn, parts.tab, runs, **AT_ONCE)
+    _then_show(turn.then, parts, exploration.show, shown)
+    _connect_tabs(parts, exploration, shown)
     parts.stop.click(handlers.stop, parts.tab, None, **AT_ONCE)
     sampler = parts.controls["sampler"]
     assert isinstance(sampler, gr.Radio)
     knobs = [parts.controls[knob.name] for knob in KNOBS]
     sampler.input(knobs_for, sampler, [sampler, parts.chains, *knobs], **AT_ONCE)
-    progress = [parts.card, parts.status, parts.timer]
+    places = [parts.tabs.layer, parts.tabs.head]
+    fitting = [parts.controls["chat"], *places]
+    progress = [parts.card, parts.status, parts.timer, *fitting]
+    chosen = parts.model.input(
+        handlers.choose,
+        [parts.tab, parts.model],
+        [*runs, parts.card, parts.timer, *fitting],
+        **AT_ONCE,
+    )
+    _then_show(chosen.then, parts, exploration.show, shown)
     parts.timer.tick(handlers.refresh, parts.tab, progress, **AT_ONCE)
     demo.load(handlers.refresh, parts.tab, progress, **AT_ONCE)
+    restored = [parts.prompt, parts.model, parts.status, parts.chains, *shown]
+    demo.load(handlers.restore, parts.tab, restored, **AT_ONCE)
     demo.load(None, js=read_asset("keys.js"), api_visibility="private")
     demo.unload(handlers.leave)
     gr.api(
-        generate_endpoint(handlers.new_session, handlers.settings_of, CONTROLS_ON_PAGE),
+        generate_endpoint(engine, handlers.settings_of, SHOWN),
         api_name="generate",
         **ON_MODEL,
+    )
+
+
+def _connect_tabs(parts: Parts, exploration: Exploration, shown: list[Any]) -> None:
+    tabs = parts.tabs
+    _then_show(tabs.tabs.select, parts, exploration.open, shown)
+    _then_show(parts.output.select, parts, exploration.focus, shown)
+    for choice in (tabs.window_view, tabs.heads_view):
+        _then_show(choice.input, parts, exploration.show, shown)
+    for place in (tabs.layer, tabs.head):
+        _then_show(place.release, parts, exploration.show, shown)
+    tabs.export.select(
+        exploration.take_away,
+        [parts.tab, *tabs.choices, *shown],
+        tabs.export,
+        js=LOOK,
+        **ON_TEXT,
+    )
+    tabs.compare.click(
+        exploration.compare,
+        [parts.tab, parts.prompt, tabs.compared, *shown],
+        tabs.panels["Compare"],
+        **RUNNING,
+        **ON_MODEL,
+    )
+    tabs.stop_text.input(
+        exploration.build_stop, [parts.tab, tabs.stop_text], tabs.stop_view, **AT_ONCE
+    )
+    for control in (*KNOBS, BY_NAME["sampler"]):
+        knob: Any = parts.controls[control.name]
+        moved = knob.release if isinstance(knob, gr.Slider) else knob.input
+        _then_show(moved, parts, exploration.follow_knobs, shown)
+
+
+def _then_show(
+    event: Any, parts: Parts, handler: Callable[..., Any], shown: list[Any]
+) -> None:
+    """After `event` the open tab shows what `handler` gives."""
+    event(
+        handler,
+        [parts.tab, *parts.tabs.choices, *shown],
+        [parts.tabs.where, *(parts.tabs.panels[name] for name in PANELS)],
+        js=LOOK,
+        **ON_TEXT,
     )

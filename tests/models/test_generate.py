@@ -10,7 +10,7 @@ import pytest
 from playground import samplers
 from playground.engine import Beams, Finished, Step, compilations
 from playground.models import MistralCausalLM
-from playground.models.answers import answer_of
+from playground.models.answers import Answer, answer_of
 from tests.conftest import tiny_model
 
 PROMPT = "the sea"
@@ -283,3 +283,26 @@ def test_a_model_without_window_generates_too() -> None:
     }
     out = model.generate(inputs, stop_token_ids=None)
     assert out["padding_mask"].sum() == 40
+
+
+def test_a_stream_has_its_own_sampler_begins_with_ids_and_goes_on(
+    reader: MistralCausalLM,
+) -> None:
+    reader.compile(sampler="greedy")
+    drawn = {"sampler": samplers.RandomSampler(seed=3, temperature=2.0)}
+
+    def written(prompt: Any, length: int, **arguments: Any) -> Answer:
+        return answer_of(reader.stream(prompt, length, None, **arguments))
+
+    greedy = written(PROMPT, 40)
+    whole = written(PROMPT, 40, **drawn, record=True)
+    assert whole.token_ids != greedy.token_ids
+    assert all(record is not None for record in whole.records)
+    assert written(PROMPT, 40, sampler="random", seed=3) != whole  # temperature 1
+    ids = reader.text_preprocessor.prompt_ids(PROMPT)
+    before, after = whole.token_ids[:9], whole.token_ids[9:]
+    rest = written(ids, 40, **drawn, answer_ids=before)
+    assert rest.token_ids == after
+    assert rest.records == [None] * len(after)
+    assert written(ids, 20).token_ids == greedy.token_ids[: 20 - len(ids)]
+    assert written(PROMPT, 40) == greedy  # the compiled one stays

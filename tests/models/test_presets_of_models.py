@@ -59,3 +59,16 @@ def test_lora_is_not_saved_in_silence(reader: MistralCausalLM, tmp_path: Path) -
     with pytest.raises(ValueError, match="lora"):
         reader.save_to_preset(tmp_path / "mine")
     assert [p for p in (tmp_path / "mine").rglob("*") if p.is_file()] == []
+
+
+def test_a_backbone_is_saved_as_it_is_in_a_whole_preset(
+    reader: MistralCausalLM, tmp_path: Path
+) -> None:
+    """keras-hub reads it (exports/test_keras_hub_runs.py)."""
+    whole, alone = tmp_path / "whole", tmp_path / "alone"
+    reader.save_to_preset(whole)
+    reader.backbone.save_to_preset(alone)
+    files = {"config.json", "metadata.json", "model.weights.h5"}
+    assert {path.name for path in alone.iterdir()} == files
+    for file in files - {"metadata.json"}:  # which says when
+        assert (alone / file).read_bytes() == (whole / file).read_bytes()

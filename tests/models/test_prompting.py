@@ -80,3 +80,9 @@ def test_what_stays_fits_with_room_for_an_answer(
         assert made.token_ids == tuple(range(last - length + 1, last + 1))
     else:
         assert made.max_new_tokens == min(new, context // 2)
+
+
+@pytest.mark.parametrize("answer", [(5, 1000), (-1,)])
+def test_a_token_that_the_model_lacks_is_refused(answer: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match="this model's are 0 to 999"):
+        request(4, answer_ids=answer)

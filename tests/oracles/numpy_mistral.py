@@ -30,16 +30,35 @@ def hidden_states(
     weights: Weights, config: Config, token_ids: Sequence[int]
 ) -> np.ndarray:
     """What the vocabulary head reads [T, d]: the last layer's output, normalised."""
+    x = layer_outputs(weights, config, token_ids)[-1]
+    scale = np.asarray(weights["sequence_output_layernorm/scale"], np.float64)
+    return rms_norm(x, scale, config["layer_norm_epsilon"])
+
+
+def layer_outputs(
+    weights: Weights, config: Config, token_ids: Sequence[int]
+) -> list[np.ndarray]:
+    """The embeddings [T, d], and what each layer makes of them: num_layers + 1."""
     w = {path: np.asarray(array, np.float64) for path, array in weights.items()}
     epsilon = config["layer_norm_epsilon"]
-    x = w["token_embedding/embeddings"][list(token_ids)]
+    outputs = [w["token_embedding/embeddings"][list(token_ids)]]
     for i in range(config["num_layers"]):
-        layer = _under(w, f"transformer_layer_{i}")
+        x, layer = outputs[-1], _under(w, f"transformer_layer_{i}")
         y = rms_norm(x, layer["self_attention_layernorm/scale"], epsilon)
         x = x + attention(_under(layer, "self_attention"), config, y)
         y = rms_norm(x, layer["feedforward_layernorm/scale"], epsilon)
-        x = x + feedforward(layer, y)
-    return rms_norm(x, w["sequence_output_layernorm/scale"], epsilon)
+        outputs.append(x + feedforward(layer, y))
+    return outputs
+
+
+def layer_attention(
+    weights: Weights, config: Config, x: np.ndarray, layer: int
+) -> np.ndarray:
+    """Attention weights [q, t, s] of a layer whose input is x [T, d]."""
+    w = _under(weights, f"transformer_layer_{layer}")
+    scale, epsilon = w["self_attention_layernorm/scale"], config["layer_norm_epsilon"]
+    y = rms_norm(x, np.asarray(scale, np.float64), epsilon)
+    return attention_weights(_under(w, "self_attention"), config, y)
 
 
 def rms_norm(x: np.ndarray, scale: np.ndarray, epsilon: float) -> np.ndarray:
@@ -56,18 +75,27 @@ def feedforward(layer: Weights, x: np.ndarray) -> np.ndarray:
 
 def attention(layer: Weights, config: Config, x: np.ndarray) -> np.ndarray:
     """Grouped-query attention: query heads 0..g-1 read key/value head 0, and so on."""
-    group = config["num_query_heads"] // config["num_key_value_heads"]
+    value = (x @ layer["value/kernel"].T).reshape(len(x), -1, config["head_dim"])
+    value = np.repeat(value, _group(config), axis=1)
+    attended = np.einsum("qts,sqh->tqh", attention_weights(layer, config, x), value)
+    return attended.reshape(len(x), -1) @ layer["attention_output/kernel"].T
+
+
+def attention_weights(layer: Weights, config: Config, x: np.ndarray) -> np.ndarray:
+    """What each query head gives to each position [q, t, s]; the rows sum to 1."""
     heads = (len(x), -1, config["head_dim"])
     query = rotate((x @ layer["query/kernel"].T).reshape(heads), config)
     key = rotate((x @ layer["key/kernel"].T).reshape(heads), config)
-    value = (x @ layer["value/kernel"].T).reshape(heads)
-    key, value = np.repeat(key, group, axis=1), np.repeat(value, group, axis=1)
+    key = np.repeat(key, _group(config), axis=1)
     scores = np.einsum("tqh,sqh->qts", query, key) / np.sqrt(query.shape[-1])
     scores = np.where(visible(len(x), config["sliding_window"]), scores, -np.inf)
     weights = np.exp(scores - scores.max(axis=-1, keepdims=True))
-    weights = weights / weights.sum(axis=-1, keepdims=True)
-    attended = np.einsum("qts,sqh->tqh", weights, value)
-    return attended.reshape(len(x), -1) @ layer["attention_output/kernel"].T
+    return weights / weights.sum(axis=-1, keepdims=True)
+
+
+def _group(config: Config) -> int:
+    """How many query heads share a key/value head."""
+    return config["num_query_heads"] // config["num_key_value_heads"]
 
 
 def visible(length: int, sliding_window: int | None) -> np.ndarray:

@@ -110,6 +110,16 @@ def smollm2_about() -> dict[str, Any]:
     return json.loads(str(_smollm2()["about"]))
 
 
+def attention_names() -> list[str]:
+    """Names of the tiny cases whose attention weights are stored."""
+    return [name for name in _attention() if name != "about"]
+
+
+def attention(name: str) -> np.ndarray:
+    """Eager attention weights [L, Q, T, T] of the case's first text."""
+    return _attention()[name]
+
+
 def keras_hub(name: str) -> np.ndarray:
     """What keras-hub made of a task; `make_keras_hub_oracle.py` names them."""
     return _keras_hub()[name]
@@ -118,6 +128,11 @@ def keras_hub(name: str) -> np.ndarray:
 @cache
 def _keras_hub() -> dict[str, np.ndarray]:
     return _read("keras_hub.npz")
+
+
+@cache
+def _attention() -> dict[str, np.ndarray]:
+    return _read("attention.npz")
 
 
 @cache

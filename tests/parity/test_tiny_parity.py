@@ -12,6 +12,7 @@ import pytest
 from playground.engine import kv_cache
 from playground.engine.programs import Programs
 from playground.models import MistralBackbone, MistralCausalLM
+from playground.models.loading import placeholder
 from tests.oracles import stored
 
 # float32 against float64 on logits up to 17: the peers' own float32 is off by up to
@@ -32,9 +33,11 @@ THROUGH_CACHE = (
 )
 
 
-def build(case: stored.TinyCase) -> MistralCausalLM:
+def build(case: stored.TinyCase, dtype: str = "float32") -> MistralCausalLM:
     """Our model with the case's weights; every variable is assigned exactly once."""
-    backbone = MistralBackbone(**case.config, dtype="float32")
+    backbone = MistralBackbone(
+        **case.config, dtype=dtype, kernel_initializer=placeholder
+    )
     left = dict(case.weights)
     for variable in backbone.variables:
         (path,) = [p for p in left if f"/{variable.path}".endswith(f"/{p}")]

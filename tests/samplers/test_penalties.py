@@ -115,6 +115,17 @@ def test_greedy_takes_the_likeliest_after_the_penalties() -> None:
     assert tokens(rows) == [1, 0, 1]
 
 
+def test_dry_alone_changes_what_is_drawn() -> None:
+    numbers = SamplerValues(temperature=0.0, dry_multiplier=10.0, dry_allowed_length=1)
+    # Behind "0 1 0" token 1 would repeat; without DRY it is the likeliest.
+    history = [0, 1, 0]
+    rows = [
+        Row([0.0, 1.0, 0.9], each, history)
+        for each in (SamplerValues(temperature=0.0), numbers)
+    ]
+    assert tokens(rows) == [1, 2]
+
+
 def test_padding_in_front_of_the_history_changes_nothing() -> None:
     numbers = SamplerValues(
         frequency_penalty=0.5, dry_multiplier=0.8, penalty_last_n=64, temperature=0.0

@@ -69,6 +69,7 @@ def names(row_stages) -> list[str]:
         ([0.1, 0.2, 0.3, 0.4], {"xtc_threshold": 0.29}, [0, 1, 2]),  # llama.cpp
         ([0.4, 0.3, 0.2, 0.1], {"xtc_threshold": 0.39}, [0, 1, 2, 3]),  # one top choice
         ([0.4, 0.3, 0.2, 0.1], {"xtc_threshold": 0.45}, [0, 1, 2, 3]),  # none
+        ([0.5, 0.25, 0.25], {"xtc_threshold": 0.25}, [1, 2]),  # just at the threshold
         ([0.3, 0.3, 0.3, 0.1], {"xtc_threshold": 0.2}, [0, 1, 2, 3]),  # all tie
         # logits -2.30, -1.61, -1.20, -0.92: sigma 0.521
         ([0.1, 0.2, 0.3, 0.4], {"top_n_sigma": 1.0}, [2, 3]),  # llama.cpp
@@ -82,7 +83,12 @@ def names(row_stages) -> list[str]:
         # sqrt(0.25) * exp(-1.142) = 0.16 is less than 0.25
         ([0.5, 0.3, 0.15, 0.05], {"eta": 0.25}, [0, 1]),
         ([0.5, 0.3, 0.15, 0.05], {"eta": 0.04}, [0, 1, 2, 3]),
+        # sqrt(0.25) * exp(-1.030) = 0.179 keeps what 0.25 would drop
+        ([0.5, 0.3, 0.2], {"eta": 0.25}, [0, 1, 2]),
         ([1.0], {"typical_p": 0.1, "top_n_sigma": 0.1, "eta": 0.5, "top_k": 1}, [0]),
+        # Surprises 0.69, 1.61, 1.90, 2.30, 3.00, entropy 1.33: typical-p drops the
+        # first, and top-k counts those that are left.
+        ([0.5, 0.2, 0.15, 0.1, 0.05], {"typical_p": 0.3, "top_k": 2}, [1, 2]),
     ],
 )
 def test_a_cut_keeps_these(
@@ -288,3 +294,10 @@ def test_xtc_acts_as_often_as_its_probability_says() -> None:
         float(uniform(np.uint32(5), np.int32(i))[0]) for i in range(2)
     ]
     assert tokens(draws) == [0] * B  # a single top choice stays
+
+
+def test_where_nothing_is_left_every_stage_is_zero_and_not_nan() -> None:
+    (hopeless,) = stages_of([Row([-np.inf, np.nan], SamplerValues(top_p=0.5))])
+    np.testing.assert_array_equal(hopeless.probabilities, np.zeros((len(STAGES), V)))
+    assert not hopeless.tokens.any()
+    assert not hopeless.kept.any()

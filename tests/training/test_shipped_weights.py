@@ -75,11 +75,11 @@ def test_more_window_helps_up_to_the_trained_one() -> None:
         window: bits_per_byte(MistralCausalLM.from_preset(NAME, sliding_window=window))
         for window in (8, 16, 32, 64, 128)
     }
-    assert bits[8] > bits[16] > bits[32]
-    # Layers pass on what is further away, so half the window is nearly enough, and
-    # a wider one shows distances that the model has never seen.
-    assert abs(bits[32] - bits[64]) < 0.1 * (bits[8] - bits[32])
-    assert bits[128] > bits[64] + 0.05
+    assert bits[8] > bits[16] > bits[32] > bits[64]
+    # Layers pass on what is further away, so the first doubling brings the most, and
+    # a wider window shows distances that the model has never seen.
+    assert bits[8] - bits[16] > 2 * (bits[16] - bits[64])
+    assert bits[128] > bits[64] + 0.1
 
 
 @pytest.mark.slow

@@ -1,9 +1,7 @@
 """A page over a scripted engine, and a browser to look at it."""
 
-import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from types import SimpleNamespace
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,18 +11,9 @@ from gradio_client import Client
 from playwright.sync_api import Browser, BrowserContext, Request, sync_playwright
 from playwright.sync_api import Page as Tab
 
-from playground.engine.events import (
-    Event,
-    Finished,
-    Loading,
-    PrefillProgress,
-    Queued,
-    Step,
-    Timings,
-)
-from playground.settings import GenerationSettings
 from playground.web import LAUNCH, build
 from tests.chromium import find_chromium
+from tests.scripted import Scripted
 
 CHROMIUM_FLAGS = (
     "--no-sandbox",
@@ -33,8 +22,6 @@ CHROMIUM_FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
-END_TOKEN_ID = 2
-ANSWER = tuple(f" word{i}" for i in range(40))
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -44,154 +31,6 @@ def pytest_configure(config: pytest.Config) -> None:
         "ignore::pandas.errors.Pandas4Warning",  # its statistics
     ):
         config.addinivalue_line("filterwarnings", warning)
-
-
-@dataclass
-class Scripted:
-    """An engine that says `answer`, one piece each time the test lets it.
-
-    `allow(n)` lets n more tokens out, `allow(None)` all that follow, one each
-    `seconds_per_token`. One run at a time; the others are queued.
-    """
-
-    answer: tuple[str, ...] = ANSWER
-    seconds_per_token: float = 0.0
-    preset: str = "scripted_model"
-    status: Any = field(default_factory=lambda: ready())
-    model: Any = field(default_factory=lambda: _model())
-
-    def __post_init__(self) -> None:
-        self.changed = threading.Condition()
-        self.allowed: float = 0
-        self.said = 0
-        self.waiting: list[object] = []
-
-    def allow(self, tokens: int | None) -> None:
-        with self.changed:
-            self.allowed = float("inf") if tokens is None else self.allowed + tokens
-            self.changed.notify_all()
-
-    def get_ready(self) -> None:
-        with self.changed:
-            self.status, self.model = ready(), _model()
-            self.changed.notify_all()
-
-    def wait_for_runs(self, number: int) -> bool:
-        """Wait until so many runs hold or await the model."""
-        with self.changed:
-            return self.changed.wait_for(
-                lambda: len(self.waiting) == number, timeout=15
-            )
-
-
-class ScriptedSession:
-    """What the page uses of `playground.session.Session`."""
-
-    def __init__(self, engine: Scripted) -> None:
-        self.engine = engine
-        self.prompt_text = ""
-        self.text = ""
-        self.seed: int | None = None
-        self.settings = GenerationSettings()
-        self._cancelled = threading.Event()
-
-    def generate(self, prompt: str, settings: GenerationSettings) -> Iterator[Event]:
-        if not isinstance(prompt, str) or not prompt.strip():
-            raise ValueError("The prompt is empty. Write something for the model.")
-        self.stop()
-        self.settings = settings
-        self._cancelled = cancelled = threading.Event()
-        self.prompt_text = f"<|user|>{prompt}\n<|model|>" if settings.chat else prompt
-        self.text, self.seed = "", 1234 if settings.seed is None else settings.seed
-        return self._events(settings, cancelled)
-
-    @property
-    def shown_text(self) -> str:
-        return self.text
-
-    @property
-    def whole_text(self) -> str:
-        return ("" if self.settings.strip_prompt else self.prompt_text) + self.text
-
-    def stop(self) -> None:
-        with self.engine.changed:
-            self._cancelled.set()
-            self.engine.changed.notify_all()
-
-    def _events(
-        self, settings: GenerationSettings, cancelled: threading.Event
-    ) -> Iterator[Event]:
-        engine, run = self.engine, object()
-        with engine.changed:
-            engine.waiting.append(run)
-            engine.changed.notify_all()
-        try:
-            while engine.waiting[0] is not run and not cancelled.is_set():
-                yield Queued(ahead=engine.waiting.index(run))
-                self._wait(lambda: engine.waiting[0] is run or cancelled.is_set())
-            while engine.status.phase == "loading" and not cancelled.is_set():
-                yield Loading(message="Downloading", fraction=engine.status.fraction)
-                self._wait(lambda: engine.status.phase != "loading")
-            yield PrefillProgress(done=8, total=8)
-            yield from self._steps(settings, cancelled)
-        finally:
-            with engine.changed:
-                engine.waiting.remove(run)
-                engine.changed.notify_all()
-
-    def _steps(
-        self, settings: GenerationSettings, cancelled: threading.Event
-    ) -> Iterator[Event]:
-        engine = self.engine
-        timings = Timings(tokens_per_second=41.4)
-        for index, piece in enumerate(engine.answer[: settings.max_new_tokens]):
-            while engine.allowed < 1 and not cancelled.is_set():
-                self._wait(lambda: engine.allowed >= 1)
-            if cancelled.is_set():
-                yield Finished(reason="cancelled", timings=timings)
-                return
-            engine.allowed -= 1
-            engine.said += 1
-            cancelled.wait(engine.seconds_per_token)
-            self.text += piece
-            yield Step(token_id=index, index=index, text=piece, tokens_per_second=41.4)
-        ended = len(engine.answer) < (settings.max_new_tokens or 0)
-        yield Finished(
-            reason="stop" if ended else "length",
-            stopped_by=(END_TOKEN_ID,) if ended else (),
-            timings=timings,
-        )
-
-    def _wait(self, until: Any) -> None:
-        with self.engine.changed:
-            self.engine.changed.wait_for(
-                lambda: until() or self._cancelled.is_set(), timeout=0.2
-            )
-
-
-def ready() -> SimpleNamespace:
-    return SimpleNamespace(phase="ready", message="Ready", fraction=None)
-
-
-def loading(fraction: float) -> SimpleNamespace:
-    return SimpleNamespace(phase="loading", message="Downloading", fraction=fraction)
-
-
-def _model() -> SimpleNamespace:
-    backbone = SimpleNamespace(
-        num_layers=30,
-        num_query_heads=9,
-        num_key_value_heads=3,
-        sliding_window=None,
-        context_length=8192,
-        compute_dtype="float32",
-        token_embedding=SimpleNamespace(dtype_policy="float32"),
-        count_params=lambda: 134_515_008,
-    )
-    tokenizer = SimpleNamespace(id_to_token={END_TOKEN_ID: "<|im_end|>"}.get)
-    return SimpleNamespace(
-        backbone=backbone, text_preprocessor=SimpleNamespace(tokenizer=tokenizer)
-    )
 
 
 @dataclass
@@ -207,9 +46,7 @@ class Page:
 
 
 def open_page(engine: Scripted, **options: Any) -> Page:
-    demo = build(
-        engine, engine.preset, new_session=lambda: ScriptedSession(engine), **options
-    )
+    demo = build(engine, engine.preset, **options)
     return Page(engine, demo, serve(demo))
 
 
@@ -235,7 +72,7 @@ def serve(demo: gr.Blocks) -> str:
 @pytest.fixture(autouse=True)
 def _draw_every_event(monkeypatch: pytest.MonkeyPatch) -> None:
     """So that a test sees each token it allowed; the pace has a test of its own."""
-    monkeypatch.setattr("playground.web.pace.SECONDS_BETWEEN_UPDATES", 0)
+    monkeypatch.setattr("playground.hosts.pace.SECONDS_BETWEEN_UPDATES", 0)
 
 
 @pytest.fixture

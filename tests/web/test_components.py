@@ -4,11 +4,11 @@ import gradio as gr
 import pytest
 
 from playground.controls import BY_NAME
-from playground.web.components import read_value, to_component
-from playground.web.handlers import CONTROLS_ON_PAGE
+from playground.hosts.form import SHOWN
+from playground.web.components import to_component
 
 
-@pytest.mark.parametrize("control", CONTROLS_ON_PAGE, ids=lambda control: control.name)
+@pytest.mark.parametrize("control", SHOWN, ids=lambda control: control.name)
 def test_a_component_has_the_words_of_its_control(control):
     component = to_component(control)
     assert component.label == control.label
@@ -47,27 +47,3 @@ def test_the_samplers_are_offered_by_short_names():
         ("Beams", "beam"),
         ("Contrastive", "contrastive"),
     ]
-
-
-@pytest.mark.parametrize(
-    ("name", "sent", "value"),
-    [
-        ("seed", "", None),
-        ("seed", "  ", None),
-        ("seed", " 42 ", 42),
-        ("seed", "-1", -1),  # the settings refuse it, in words
-        ("seed", "four", "four"),
-        ("seed", None, None),
-        ("sliding_window", "32", 32),
-        ("stop_token_ids", "", "auto"),
-        ("stop_token_ids", "none", None),
-        ("stop_token_ids", "2, 198", (2, 198)),
-        ("banned_tokens", " 2, 198", (2, 198)),
-        ("banned_tokens", "", ()),
-        ("logit_bias", "13: -2.5", ((13, -2.5),)),
-        ("temperature", 1, 1),
-        ("top_k", [], []),
-    ],
-)
-def test_what_was_typed_is_read(name, sent, value):
-    assert read_value(BY_NAME[name], sent) == value

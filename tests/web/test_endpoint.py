@@ -3,7 +3,8 @@
 import pytest
 from gradio_client.exceptions import AppError
 
-from tests.web.conftest import ANSWER, Scripted, open_page
+from tests.scripted import ANSWER, Scripted
+from tests.web.conftest import open_page
 
 GENERATE = {"api_name": "/generate"}
 
@@ -78,7 +79,7 @@ def refusing():
         ({"max_new_tokens": None}, "`max_new_tokens` must be a whole number"),
         ({"chat": "yes"}, "`chat` must be true or false"),
         ({"prompt": ""}, "The prompt is empty"),
-        ({"prompt": 7}, "The prompt is empty"),
+        ({"prompt": 7}, "The prompt must be text, got int"),
     ],
 )
 def test_bad_input_is_refused_in_words(refusing, sent, words):

@@ -1,39 +1,38 @@
 """The functions behind the page, called as Gradio calls them."""
 
+from itertools import islice
 from types import SimpleNamespace
 
-import gradio as gr
 import pytest
 
 from playground.controls import CONTROLS
-from playground.web.handlers import CONTROLS_ON_PAGE, Handlers, Tab
-from tests.web.conftest import ScriptedSession
+from playground.hosts.form import SHOWN
+from playground.web.handlers import NOTHING, Handlers
+from playground.web.offer import Offer
+from playground.web.tab import Tab
 
 
 def values(**changed):
     """What the browser sends of the controls."""
     defaults = {control.name: control.default for control in CONTROLS} | changed
-    return [defaults[control.name] for control in CONTROLS_ON_PAGE]
+    return [defaults[control.name] for control in SHOWN]
 
 
 @pytest.fixture
 def tab(scripted):
-    return Tab(lambda: ScriptedSession(scripted))
+    return Tab(Offer(scripted.preset, scripted))
 
 
 @pytest.fixture
-def run(scripted, tab):
+def run(tab):
     """Starts a run of `tab`; gives its updates."""
-    handlers = Handlers(scripted, scripted.preset, 4096, tab.new_session)
+    handlers = Handlers(tab.offer, 4096)
     request = SimpleNamespace(session_hash="one")
 
     def start(prompt="Hello", **changed):
         return handlers.run(tab, request, prompt, *values(**changed))
 
     return start
-
-
-NOTHING = (gr.skip(), gr.skip(), gr.skip())
 
 
 @pytest.mark.parametrize(
@@ -51,18 +50,17 @@ def test_the_last_update_changes_nothing(scripted, run, prompt, changed):
 def test_a_run_whose_place_was_taken_draws_nothing_more(scripted, run):
     first = run("First")
     scripted.allow(1)
-    while not next(first)[0].get("text"):
-        pass
+    assert any(update[0].get("answer") for update in islice(first, 5))
     second = run("Second")
     next(second)
     assert list(first) == [NOTHING]
     scripted.allow(None)
-    assert list(second)[-2][0]["prompt"] == "<|user|>Second\n<|model|>"
+    spans = list(second)[-2][0]["prompt"]
+    assert "".join(span[0] for span in spans) == "<|user|>Second\n<|model|>"
 
 
-def test_a_new_run_counts_before_the_old_one_is_stopped():
+def test_a_new_run_counts_before_the_old_one_is_stopped(tab):
     counted = []
-    session = SimpleNamespace(stop=lambda: counted.append(tab.latest_run))
-    tab = Tab(lambda: session)
+    tab.session.stop = lambda: counted.append(tab.latest_run)
     tab.start()
     assert counted == [1]

@@ -5,7 +5,8 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.web.conftest import Scripted, loading, open_more
+from tests.scripted import Scripted, loading
+from tests.web.conftest import open_more
 
 pytestmark = pytest.mark.browser
 expect.set_options(timeout=15_000)
@@ -102,9 +103,7 @@ def test_bad_input_is_told_in_words_and_the_text_stays(page, scripted, open_tab)
     )
     tab.get_by_label("New tokens").fill("2")
     generate(tab, "   ")
-    expect(status(tab)).to_have_text(
-        "The prompt is empty. Write something for the model."
-    )
+    expect(status(tab)).to_have_text("The prompt is empty. Type something first.")
     expect(output(tab)).to_have_text("word0 word1", use_inner_text=True)
 
 

@@ -9,6 +9,7 @@ from playground.presets.keras.folder import (
 from playground.presets.keras.names import INDEX_FILE
 from playground.presets.keras.writer import (
     require_mistral_tokenizer,
+    write_keras_backbone,
     write_keras_preset,
 )
 
@@ -19,5 +20,6 @@ __all__ = [
     "is_keras_preset",
     "load_keras_preset",
     "require_mistral_tokenizer",
+    "write_keras_backbone",
     "write_keras_preset",
 ]

@@ -54,20 +54,10 @@ def write_keras_preset(
         OSError: The folder cannot be written.
     """
     proto = require_mistral_tokenizer(tokenizer).proto
-    config = dict(config)
-    config["head_dim"] = (
-        config.get("head_dim") or config["hidden_dim"] // config["num_query_heads"]
-    )
-    weights = folder / names.WEIGHTS_FILE
-    part = weights.with_suffix(".part")
-    (folder / names.VOCABULARY_FILE).parent.mkdir(parents=True, exist_ok=True)
-    try:
-        dtype = _write_weights(part, config, values)
-        os.replace(part, weights)
-    finally:
-        part.unlink(missing_ok=True)
-    (folder / names.INDEX_FILE).unlink(missing_ok=True)
-    (folder / names.VOCABULARY_FILE).write_bytes(proto)
+    dtype = write_keras_backbone(folder, config, values)
+    vocabulary = folder / names.VOCABULARY_FILE
+    vocabulary.parent.mkdir(parents=True, exist_ok=True)
+    vocabulary.write_bytes(proto)
     if add_start_token is None:
         add_start_token = tokenizer.add_start_token
     preprocessing = {
@@ -75,7 +65,46 @@ def write_keras_preset(
         "add_start_token": add_start_token,
         "add_end_token": add_end_token,
     }
-    for file, content in _files(config, preprocessing, dtype).items():
+    _write_files(folder, _files(_with_head_dim(config), preprocessing, dtype))
+
+
+def write_keras_backbone(
+    folder: Path, config: Mapping[str, Any], values: Variables
+) -> str:
+    """Writes a preset without a tokenizer; gives the type of its arrays.
+
+    It is all that keras-hub's `MistralBackbone.from_preset` reads. Arguments and errors
+    as in `write_keras_preset`.
+    """
+    config = _with_head_dim(config)
+    weights = folder / names.WEIGHTS_FILE
+    part = weights.with_suffix(".part")
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        dtype = _write_weights(part, config, values)
+        os.replace(part, weights)
+    finally:
+        part.unlink(missing_ok=True)
+    (folder / names.INDEX_FILE).unlink(missing_ok=True)
+    _write_files(
+        folder,
+        {
+            names.CONFIG_FILE: _object(
+                "backbone", "MistralBackbone", dtype, _backbone(config)
+            ),
+            names.METADATA_FILE: _metadata(config, tasks=[]),
+        },
+    )
+    return dtype
+
+
+def _with_head_dim(config: Mapping[str, Any]) -> dict[str, Any]:
+    size = config.get("head_dim") or config["hidden_dim"] // config["num_query_heads"]
+    return {**config, "head_dim": size}
+
+
+def _write_files(folder: Path, files: Mapping[str, Any]) -> None:
+    for file, content in files.items():
         (folder / file).write_text(json.dumps(content, indent=4) + "\n")
 
 
@@ -164,12 +193,16 @@ def _files(
         names.TOKENIZER_FILE: vocabulary,
         names.PREPROCESSOR_FILE: preprocessor,
         names.TASK_FILE: _object("causal_lm", "MistralCausalLM", None, task),
-        names.METADATA_FILE: {
-            "keras_version": version("keras"),
-            "parameter_count": num_parameters({**config, "tie_word_embeddings": False}),
-            "date_saved": datetime.now().strftime("%Y-%m-%d@%H:%M:%S"),
-            "tasks": ["CausalLM"],
-        },
+        names.METADATA_FILE: _metadata(config, tasks=["CausalLM"]),
+    }
+
+
+def _metadata(config: Mapping[str, Any], tasks: list[str]) -> dict[str, Any]:
+    return {
+        "keras_version": version("keras"),
+        "parameter_count": num_parameters({**config, "tie_word_embeddings": False}),
+        "date_saved": datetime.now().strftime("%Y-%m-%d@%H:%M:%S"),
+        "tasks": tasks,
     }
 
 

@@ -1,6 +1,6 @@
 """The line that says which model this is."""
 
-from playground.web.model_card import model_card
+from playground.hosts.model_card import model_card
 from tests.conftest import tiny_model
 
 

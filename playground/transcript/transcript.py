@@ -7,37 +7,48 @@ from typing import Any, Self
 from playground.engine import Beams, Event, Finished
 from playground.models.answers import Answer
 from playground.settings import GenerationSettings
+from playground.transcript.checked import check_schema, checked, token_ids
+from playground.transcript.model_facts import ModelFacts
+from playground.transcript.records import records_from_json, records_to_json
 
 SCHEMA = "mistral-playground/run/1"
-MAX_TOKENS = 200_000
-MAX_CHARACTERS = 2_000_000
 
 
 @dataclass(kw_only=True)
 class Transcript(Answer):
     """What one run was given and has made so far.
 
-    `prompt_text` is the exact prompt that the model reads, chat template and all;
-    `seed` is the one in use. Of `token_ids` the first `answered` were there before, and
-    of `text` what is in `text_before`: the run went on from them. `finished` is its
-    end, None while it goes on.
+    `prompt` is what the person typed, `prompt_text` the exact prompt that the model
+    reads, chat template and all; `seed` is the one in use. Of `token_ids` the first
+    `answered` were there before, and of `text` what is in `text_before`: the run went
+    on from them. `records` has one entry for each of `token_ids`, None where nothing
+    was recorded; those in front that are not given are None. `finished` is the run's
+    end, None while it goes on. `model` is None where nobody said which it was.
     """
 
     settings: GenerationSettings
     seed: int
+    model: ModelFacts | None = None
+    prompt: str = ""
     prompt_text: str = ""
     prompt_token_ids: tuple[int, ...] = ()
     answered: int = 0
     text_before: str = ""
     finished: Finished | None = None
 
+    def __post_init__(self) -> None:
+        missing = len(self.token_ids) - len(self.records)
+        self.records[:0] = [None] * missing
+
     def add(self, event: Event) -> None:
         """Keep what `event` brings."""
         before = self.token_ids[: self.answered]
+        records_before = self.records[: self.answered]
         super().add(event)
         match event:
             case Beams():  # they bring the whole new text each time
                 self.token_ids = before + self.token_ids
+                self.records = records_before + self.records
                 self.text = self.text_before + self.text
             case Finished():
                 self.finished = event
@@ -59,11 +70,14 @@ class Transcript(Answer):
         end = self.finished
         return {
             "schema": SCHEMA,
+            "model": self.model.to_json() if self.model else None,
             "settings": replace(self.settings, seed=self.seed).to_json(),
+            "prompt": self.prompt,
             "prompt_text": self.prompt_text,
             "prompt_token_ids": list(self.prompt_token_ids),
             "answered": self.answered,
             "token_ids": list(self.token_ids),
+            "records": records_to_json(self.records) if any(self.records) else None,
             "text": self.text,
             "finish_reason": end.reason if end else None,
             "stopped_by": list(end.stopped_by) if end else [],
@@ -78,69 +92,47 @@ class Transcript(Answer):
         """
         check_schema(values, "A run", SCHEMA)
         known = {**_EMPTY, **values}
-        settings = GenerationSettings.from_json(_checked(known, "settings", dict))
+        settings = GenerationSettings.from_json(checked(known, "settings", dict))
         if settings.seed is None:
             raise ValueError("A run says which seed it used; this one has none.")
-        token_ids = _ids(known, "token_ids")
-        answered = _checked(known, "answered", int)
-        if not 0 <= answered <= len(token_ids):
+        ids = token_ids(known, "token_ids")
+        answered = checked(known, "answered", int)
+        if not 0 <= answered <= len(ids):
             raise ValueError(
-                f"`answered` must be from 0 to {len(token_ids)}, got {answered}."
+                f"`answered` must be from 0 to {len(ids)}, got {answered}."
             )
-        run = cls(
+        model, records = known["model"], known["records"]
+        return cls(
             settings=settings,
             seed=settings.seed,
-            prompt_text=_checked(known, "prompt_text", str),
-            prompt_token_ids=tuple(_ids(known, "prompt_token_ids")),
+            model=None if model is None else ModelFacts.from_json(model),
+            prompt=checked(known, "prompt", str),
+            prompt_text=checked(known, "prompt_text", str),
+            prompt_token_ids=tuple(token_ids(known, "prompt_token_ids")),
             answered=answered,
-            token_ids=token_ids,
-            text=_checked(known, "text", str),
-            stop_string=_checked(known, "stop_string", str),
+            token_ids=ids,
+            records=[] if records is None else records_from_json(records, len(ids)),
+            text=checked(known, "text", str),
+            stop_string=checked(known, "stop_string", str),
+            finished=_finished(known),
         )
-        run.finished = _finished(known)
-        return run
-
-
-def check_schema(values: Any, noun: str, schema: str) -> None:
-    """Raises ValueError unless `values` are an object that says it has this schema."""
-    got = values.get("schema") if isinstance(values, Mapping) else values
-    if not isinstance(values, Mapping) or got != schema:
-        raise ValueError(f"{noun} has the schema {schema!r}, got {got!r:.80}.")
 
 
 _EMPTY: dict[str, Any] = {
+    "model": None,
     "settings": {},
+    "prompt": "",
     "prompt_text": "",
     "prompt_token_ids": [],
     "answered": 0,
     "token_ids": [],
+    "records": None,  # nothing was recorded
     "text": "",
     "finish_reason": None,
     "stopped_by": [],
     "stop_string": "",
 }
 _REASONS = ("stop", "length", "time", "cancelled", "error")
-
-
-def _checked(values: Mapping[str, Any], name: str, kind: type) -> Any:
-    value = values[name]
-    if not isinstance(value, kind) or isinstance(value, bool):
-        raise ValueError(f"`{name}` must be {kind.__name__}, got {value!r:.80}.")
-    if isinstance(value, str) and len(value) > MAX_CHARACTERS:
-        raise ValueError(
-            f"`{name}` may have {MAX_CHARACTERS:,} characters, got {len(value):,}."
-        )
-    return value
-
-
-def _ids(values: Mapping[str, Any], name: str) -> list[int]:
-    ids: list[int] = _checked(values, name, list)
-    if len(ids) > MAX_TOKENS:
-        raise ValueError(f"`{name}` may have {MAX_TOKENS:,} ids, got {len(ids):,}.")
-    bad = [i for i in ids if type(i) is not int or not 0 <= i < 2**31]
-    if bad:
-        raise ValueError(f"`{name}` must be token ids, got {bad[0]!r:.80}.")
-    return ids
 
 
 def _finished(values: Mapping[str, Any]) -> Finished | None:
@@ -151,6 +143,6 @@ def _finished(values: Mapping[str, Any]) -> Finished | None:
         raise ValueError(f"`finish_reason` must be one of {_REASONS}, got {reason!r}.")
     return Finished(
         reason=reason,
-        stopped_by=tuple(_ids(values, "stopped_by")),
+        stopped_by=tuple(token_ids(values, "stopped_by")),
         stop_string=values["stop_string"],
     )

@@ -13,9 +13,9 @@ from playground.engine.events import (
     Step,
     Timings,
 )
+from playground.hosts.pace import Pace
+from playground.hosts.status import RunFacts, engine_status, fault_status, run_status
 from playground.settings import GenerationSettings
-from playground.web.pace import Pace
-from playground.web.status import RunFacts, engine_status, fault_status, run_status
 
 TIMINGS = Timings(tokens_per_second=48.2)
 
@@ -135,7 +135,7 @@ def test_the_engines_failure_is_an_error():
 
 def test_a_new_phase_is_drawn_at_once_and_steps_only_now_and_then(monkeypatch):
     now = 100.0
-    monkeypatch.setattr("playground.web.pace.SECONDS_BETWEEN_UPDATES", 0.1)
+    monkeypatch.setattr("playground.hosts.pace.SECONDS_BETWEEN_UPDATES", 0.1)
     monkeypatch.setattr("time.monotonic", lambda: now)
     pace, step = Pace(), Step(token_id=1, index=0, tokens_per_second=1.0)
     assert pace.is_due(Queued(ahead=1))

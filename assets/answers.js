@@ -1,0 +1,32 @@
+// Draws {number, count, live, parent}: which of the answers is shown. Continue is `click`,
+// the arrows are `select` with {step}.
+const goOn = element.querySelector(".answers-go-on");
+const turn = element.querySelector(".answers-turn");
+const place = element.querySelector(".answers-place");
+const [before, after] = element.querySelectorAll("[data-step]");
+
+// The address holds prompt and settings, so a reload or a copied link finds them again.
+function remember(query) {
+  const own = [...new URLSearchParams(location.search)].filter(([name]) => name.startsWith("__"));
+  const kept = new URLSearchParams(own).toString();
+  history.replaceState(history.state, "", "?" + [query, kept].filter(Boolean).join("&"));
+}
+
+function draw() {
+  const { number = 0, count = 0, live = false, parent = 0, query = "" } = props.value || {};
+  if (query && !live) remember(query);
+  goOn.hidden = number === 0;
+  goOn.disabled = live;
+  turn.hidden = count < 2;
+  place.textContent = `${number}/${count}`;
+  place.title = parent ? `goes on from answer ${parent}` : "";
+  before.disabled = live || number <= 1;
+  after.disabled = live || number >= count;
+}
+
+goOn.addEventListener("click", () => trigger("click"));
+for (const button of [before, after])
+  button.addEventListener("click", () => trigger("select", { step: Number(button.dataset.step) }));
+
+watch("value", draw);
+draw();

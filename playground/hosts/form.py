@@ -1,0 +1,165 @@
+"""The form of a run: which controls a host shows, in which order, under which words."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from playground.controls import (
+    BY_NAME,
+    CONTROLS,
+    ORDER_LABELS,
+    SAMPLER_LABELS,
+    Control,
+    escaped,
+    parse_biases,
+    parse_ids,
+    parse_texts,
+    parse_token_ids,
+)
+from playground.settings import GenerationSettings
+
+SHOWN = tuple(c for c in CONTROLS if c.name != "max_length")
+"""The controls that a host shows; a total length is for programs."""
+
+KNOBS = tuple(c for c in SHOWN if c.samplers)
+"""Those that only some samplers read."""
+
+
+def length_control(most: int | None = None) -> Control:
+    """The one for new tokens: a host bounds them, so that none is not a choice."""
+    control = BY_NAME["max_new_tokens"]
+    return replace(control, maximum=most or control.maximum, optional=False)
+
+
+@dataclass(frozen=True)
+class Example:
+    """A prompt to begin with, and whether it is in chat format."""
+
+    label: str
+    prompt: str
+    chat: bool
+
+
+EXAMPLES = (
+    Example("Explain gravity", "Explain gravity in two sentences.", True),
+    Example("Write a poem", "Write a short poem about the sea.", True),
+    Example("Continue a story", "Once upon a time, in a village by the sea,", False),
+)
+
+PROMPT_LABEL = "Prompt"
+PROMPT_PLACEHOLDER = "Write something for the model to answer or to continue."
+
+SAMPLER_KNOBS = tuple(c.name for c in KNOBS if c.group == "Sampler")
+MORE = (
+    "stop_token_ids",
+    "stop_strings",
+    "keep_stop_string",
+    "sliding_window",
+    "shorten_prompt",
+)
+PENALTIES = tuple(c.name for c in SHOWN if c.group == "Penalties")
+MORE_TITLE, PENALTIES_TITLE = "Stops, window, long prompts", "Penalties and bans"
+
+PLACEHOLDERS: Mapping[str, str] = {
+    "seed": "random",
+    "stop_token_ids": "auto",
+    "stop_strings": r"\n\n",
+    "sliding_window": "as trained",
+    "banned_tokens": "2, 198",
+    "logit_bias": "13: -2.5, 198: 1",
+}
+"""What stands in a field that is empty."""
+
+_WHOLE_NUMBER = re.compile(r"\s*[+-]?[0-9]{1,20}\s*")
+
+
+def read_value(control: Control, sent: Any) -> Any:
+    """What `control`'s field, or a caller of the API, sent.
+
+    Reads what was typed as text and leaves the rest as it is, also where it is wrong:
+    the settings say so. Raises ValueError for token ids that cannot be read.
+    """
+    match control.kind:
+        case "stop_ids" if isinstance(sent, str):
+            return parse_token_ids(sent)
+        case "token_ids" if isinstance(sent, str):
+            return parse_ids(sent)
+        case "biases" if isinstance(sent, str):
+            return parse_biases(sent)
+        case "texts" if isinstance(sent, str):
+            return parse_texts(sent)
+        case "integer" if isinstance(sent, str) and not sent.strip():
+            return None
+        case "integer" if isinstance(sent, str) and _WHOLE_NUMBER.fullmatch(sent):
+            return int(sent)
+        case _:
+            return sent
+
+
+def settings_of(
+    values: Mapping[str, Any], length: Control | None = None
+) -> GenerationSettings:
+    """What a form, or a caller of the API, sent as settings.
+
+    `length` is the host's own control for new tokens. ValueError has the faults.
+    """
+    read = {name: read_value(BY_NAME[name], sent) for name, sent in values.items()}
+    if fault := (length or length_control()).fault(read["max_new_tokens"]):
+        raise ValueError(fault)
+    return GenerationSettings(**read)
+
+
+def without_hidden(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The form's values; a knob that is not shown has its default."""
+    shown = dict(values)
+    for control in SHOWN:
+        if not control.acts_on(shown["sampler"]):
+            shown[control.name] = control.default
+    return shown
+
+
+def choices(control: Control) -> list[tuple[str, str]]:
+    """What is shown and what is sent, for each of its choices."""
+    return [(short_name(name), name) for name in control.choices]
+
+
+def short_name(choice: str) -> str:
+    """A sampler or an order in few words: "Top-p"."""
+    return (SAMPLER_LABELS | ORDER_LABELS).get(choice, choice).split(":")[0]
+
+
+def sampler_in_words(sampler: str) -> str:
+    """What `sampler` does, for the line under its name."""
+    words = SAMPLER_LABELS[sampler].split(": ")[-1]
+    return f"{words[0].upper()}{words[1:]}."
+
+
+def lowest(control: Control) -> float | None:
+    """The lowest value that a field lets one choose."""
+    if control.above_minimum and control.minimum is not None:
+        return control.minimum + (control.step or 0)
+    return control.minimum
+
+
+def as_typed(control: Control, value: Any) -> Any:
+    """What stands in `control`'s field for a setting; `read_value` reads it back."""
+    match control.kind:
+        case "stop_ids" if isinstance(value, tuple):
+            return _ids(value)
+        case "stop_ids":
+            return "none" if value is None else value
+        case "token_ids":
+            return _ids(value)
+        case "biases":
+            return ", ".join(f"{token_id}: {bias:g}" for token_id, bias in value)
+        case "texts":
+            return "\n".join(map(escaped, value))
+        case "integer" if control.optional:
+            return "" if value is None else str(value)
+        case _:
+            return value
+
+
+def _ids(token_ids: Sequence[int]) -> str:
+    return ", ".join(map(str, token_ids))

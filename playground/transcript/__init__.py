@@ -1,0 +1,14 @@
+"""What one run was given and has made, and the same as JSON."""
+
+from playground.transcript.checked import check_schema, checked, only_known
+from playground.transcript.model_facts import ModelFacts
+from playground.transcript.transcript import SCHEMA, Transcript
+
+__all__ = [
+    "SCHEMA",
+    "ModelFacts",
+    "Transcript",
+    "check_schema",
+    "checked",
+    "only_known",
+]

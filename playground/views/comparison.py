@@ -1,0 +1,161 @@
+"""One prompt and seed through several settings: the answers side by side.
+
+With one seed the draws have the same noise, so texts differ from where the samplers do:
+
+    top_p 0.5    " The"   " sea"   " is"    " calm"
+    top_p 0.95   " The"   " sea"   " was"   " once"
+                                   ^ position 2, the first divergence
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+from typing import Any
+
+from playground.controls import BY_NAME
+from playground.settings import GenerationSettings
+from playground.tokenizers import Tokenizer
+from playground.transcript import Transcript
+from playground.views.amounts import tokens
+from playground.views.labels import labels
+from playground.views.run_summary import RunSummary, run_summary
+from playground.views.view import Cell, Table
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComparedRun:
+    """One answer: its tokens, their labels, and how it ended ("" while it goes on).
+
+    `diverges_at` is where it leaves the first run, None if it does not (or is it).
+    """
+
+    name: str
+    token_ids: tuple[int, ...]
+    labels: tuple[str, ...]
+    text: str
+    end: str
+    diverges_at: int | None
+    summary: RunSummary
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComparisonView:
+    """The runs, the first one being what the others are compared with.
+
+    `diverges_at` is the first position where not all have the same token, None if there
+    is none: positions count new tokens from 0.
+    """
+
+    runs: tuple[ComparedRun, ...]
+    diverges_at: int | None
+    seed: int
+
+    @property
+    def title(self) -> str:
+        return f"One prompt, one seed ({self.seed}), {len(self.runs)} samplers"
+
+    def words(self) -> str:
+        if self.diverges_at is None:
+            return f"All {len(self.runs)} texts are the same so far."
+        at = self.diverges_at
+        then = (
+            f"{run.name}: {run.labels[at] if at < len(run.labels) else 'the end'}"
+            for run in self.runs
+        )
+        same = f"The same for {tokens(at)}" if at else "No token is shared"
+        return f"{same}; then come {'; '.join(then)}."
+
+    def table(self) -> Table:
+        return Table(
+            columns=(
+                *("settings", "new tokens", "perplexity", "distinct-1", "distinct-2"),
+                *("leaves the first at", "ended", "text"),
+            ),
+            rows=tuple(
+                (
+                    run.name,
+                    run.summary.num_tokens,
+                    _cell(run.summary.perplexity),
+                    _cell(run.summary.distinct_1),
+                    _cell(run.summary.distinct_2),
+                    _cell(run.diverges_at),
+                    run.end,
+                    run.text,
+                )
+                for run in self.runs
+            ),
+        )
+
+
+def comparison_view(tokenizer: Tokenizer, runs: Sequence[Transcript]) -> ComparisonView:
+    """The runs side by side, going on or over. Raises ValueError if there is none."""
+    if not runs:
+        raise ValueError("A comparison has at least one run, got none.")
+    first = runs[0]
+    ends = [_divergence(first, run) for run in runs]
+    names = names_of([run.settings for run in runs])
+    return ComparisonView(
+        runs=tuple(
+            ComparedRun(
+                name=name,
+                token_ids=tuple(run.token_ids),
+                labels=labels(tokenizer, run.token_ids),
+                text=run.shown_text,
+                end=run.finished.reason if run.finished else "",
+                diverges_at=end,
+                summary=run_summary(run.token_ids, run.records),
+            )
+            for run, name, end in zip(runs, names, ends, strict=True)
+        ),
+        diverges_at=min((end for end in ends if end is not None), default=None),
+        seed=first.seed,
+    )
+
+
+def names_of(settings: Sequence[GenerationSettings]) -> tuple[str, ...]:
+    """What each has that not all have: "sampler top_p, temperature 0.7".
+
+    Equal ones are numbered.
+    """
+    values = [_acting(each) for each in settings]
+    differing = [
+        name
+        for name in settings[0].to_json()
+        if name != "seed" and len({repr(each.get(name)) for each in values}) > 1
+    ]
+    names = [
+        ", ".join(_told(name, each[name]) for name in differing if name in each)
+        for each in values
+    ]
+    return tuple(
+        name if names.count(name) == 1 else f"{name} ({n + 1})".strip()
+        for n, name in enumerate(names)
+    )
+
+
+def _acting(settings: GenerationSettings) -> dict[str, Any]:
+    """The settings that change anything under the chosen sampler."""
+    return {
+        name: value
+        for name, value in settings.to_json().items()
+        if name not in BY_NAME or BY_NAME[name].acts_on(settings.sampler)
+    }
+
+
+def _told(name: str, value: Any) -> str:
+    return str(value) if name == "sampler" else f"{name} {value}"
+
+
+def _divergence(first: Transcript, other: Transcript) -> int | None:
+    """Where the tokens differ; where the shorter text ends, if it is over."""
+    pairs = zip_longest(first.token_ids, other.token_ids)
+    for position, (one, two) in enumerate(pairs):
+        if one == two:
+            continue
+        ended = first if one is None else other if two is None else None
+        return position if ended is None or ended.finished else None
+    return None
+
+
+def _cell(number: float | None) -> Cell:
+    return "" if number is None else number

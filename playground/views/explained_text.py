@@ -1,0 +1,52 @@
+"""What views of an explained text share: its checks, and its window in words."""
+
+from collections.abc import Iterator, Sequence
+
+from playground.models import Explained, ExplainStopped
+from playground.models.text_reading import Stopped, never
+from playground.presets import Progress, say_nothing
+
+__all__ = [
+    "Progress",
+    "Stopped",
+    "check_head",
+    "check_labels",
+    "layer_by_layer",
+    "never",
+    "say_nothing",
+    "window_words",
+]
+
+
+def layer_by_layer(
+    layers: Sequence[int], progress: Progress, stopped: Stopped
+) -> Iterator[int]:
+    """The layers, telling of each one that is done. Raises ExplainStopped."""
+    for done, layer in enumerate(layers):
+        if stopped():
+            raise ExplainStopped(f"Stopped after {done} of {len(layers)} layers.")
+        yield layer
+        progress(f"Looked at layer {layer}", (done + 1) / len(layers))
+
+
+def check_labels(explained: Explained, labels: Sequence[str]) -> None:
+    """Raises ValueError unless there is a label for each token."""
+    if len(labels) != len(explained):
+        raise ValueError(
+            f"Each of the {len(explained):,} tokens needs a label, got {len(labels):,}."
+        )
+
+
+def check_head(explained: Explained, head: int) -> None:
+    """Raises ValueError for a head that a layer does not have."""
+    if not 0 <= head < explained.num_query_heads:
+        raise ValueError(
+            f"`head` must be from 0 to {explained.num_query_heads - 1}, got {head}."
+        )
+
+
+def window_words(sliding_window: int, num_tokens: int) -> str:
+    """A window in words: one that is not shorter than the text does not bind."""
+    if sliding_window >= num_tokens:
+        return "a window that does not bind"
+    return f"a window of {sliding_window} tokens"

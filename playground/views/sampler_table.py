@@ -1,0 +1,194 @@
+"""One position's logits through every sampler, with the same seed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from playground.samplers import NO_TOKEN, PRESETS, SamplerValues, preset
+from playground.samplers.recorded import recorded_picks
+from playground.tokenizers import Tokenizer
+from playground.views.amounts import percent, tokens
+from playground.views.labels import labels
+from playground.views.sampler_lab import history_of
+from playground.views.view import Table
+
+YOURS = "your chain"
+# What stands in for a number that the person's own chain has off.
+USUAL = SamplerValues(
+    top_k=40,
+    top_p=0.9,
+    min_p=0.05,
+    typical_p=0.9,
+    top_n_sigma=1.0,
+    xtc_probability=0.5,
+    xtc_threshold=0.1,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SamplerPick:
+    """What one sampler does with the logits.
+
+    It keeps `tokens` tokens with `kept` of the model's probability, and draws
+    `pick_label`, to which it gives `probability` and the model `model_probability`;
+    `rank` is the pick's, under the model. `probabilities` [n] of the view's tokens are
+    the sampler's. If all tokens are banned `token_id` is NO_TOKEN.
+    """
+
+    name: str
+    settings: str
+    token_id: int
+    pick_label: str
+    probability: float
+    model_probability: float
+    rank: int
+    tokens: int
+    kept: float
+    probabilities: np.ndarray
+
+
+@dataclass(frozen=True, kw_only=True)
+class SamplerTableView:
+    """The same logits through every sampler, with the same seed.
+
+    `token_ids` and `labels` are the model's likeliest tokens. Searches are not here, as
+    they look further than one token.
+    """
+
+    token_ids: tuple[int, ...]
+    labels: tuple[str, ...]
+    picks: tuple[SamplerPick, ...]
+    seed: int
+    draw: int
+
+    @cached_property
+    def own(self) -> SamplerPick:
+        """That of the person's own chain."""
+        return next(each for each in self.picks if each.name == YOURS)
+
+    @property
+    def title(self) -> str:
+        return "The same logits through every sampler"
+
+    def words(self) -> str:
+        different = len({each.token_id for each in self.picks})
+        fewest = min(self.picks, key=lambda each: each.tokens)
+        most = max(self.picks, key=lambda each: each.tokens)
+        return (
+            f"With seed {self.seed}, {len(self.picks)} samplers draw {different} "
+            f"different token{'' if different == 1 else 's'}; {YOURS} draws "
+            f"{self.own.pick_label or 'none'} ({percent(self.own.probability)}). "
+            f"{fewest.name} keeps the fewest ({tokens(fewest.tokens)}), {most.name} "
+            f"the most ({most.tokens:,})."
+        )
+
+    def table(self) -> Table:
+        return Table(
+            columns=(
+                *("sampler", "settings", "tokens kept", "probability kept"),
+                *("draws", "id", "rank", "with probability", "under the model"),
+            ),
+            rows=tuple(
+                (
+                    each.name,
+                    each.settings,
+                    each.tokens,
+                    each.kept,
+                    each.pick_label,
+                    each.token_id,
+                    each.rank,
+                    each.probability,
+                    each.model_probability,
+                )
+                for each in self.picks
+            ),
+        )
+
+
+def sampler_table_view(
+    tokenizer: Tokenizer,
+    logits: np.ndarray,
+    values: SamplerValues,
+    *,
+    seed: int,
+    draw: int = 0,
+    text_ids: Sequence[int] = (),
+) -> SamplerTableView:
+    """Every sampler over the logits f32[V] at one position, `values` the person's own.
+
+    Arguments as for `sampler_lab_view`.
+    """
+    asked = samplers_of(values)
+    picks, record = recorded_picks(
+        logits, list(asked.values()), seed, draw, history_of(text_ids)
+    )
+    ids = record.top_tokens[0].tolist()
+    named = labels(tokenizer, np.maximum(picks, 0).tolist())
+    return SamplerTableView(
+        token_ids=tuple(ids),
+        labels=labels(tokenizer, ids),
+        picks=tuple(
+            SamplerPick(
+                name=name,
+                settings=settings_of(asked[name]),
+                token_id=int(picks[n]),
+                pick_label="" if picks[n] == NO_TOKEN else named[n],
+                probability=float(np.exp(record.chain_logprob[n])),
+                model_probability=float(np.exp(record.logprob[n])),
+                rank=int(record.rank[n]),
+                tokens=int(record.tokens[n, -1]),
+                kept=float(record.kept[n, -1]),
+                probabilities=np.asarray(record.top_chain_probabilities[n]),
+            )
+            for n, name in enumerate(asked)
+        ),
+        seed=seed,
+        draw=draw,
+    )
+
+
+def samplers_of(values: SamplerValues) -> dict[str, SamplerValues]:
+    """Each cut by itself, the named presets, and the person's own chain last.
+
+    A cut has the person's own number if that is on, else the usual one, and the
+    person's temperature, or 1 if that is 0.
+    """
+
+    off = SamplerValues(temperature=values.temperature or 1.0)
+
+    def alone(*names: str) -> SamplerValues:
+        own = values if getattr(values, names[0]) != getattr(off, names[0]) else USUAL
+        return replace(off, **{name: getattr(own, name) for name in names})
+
+    cuts = {
+        "top-k": alone("top_k"),
+        "top-p": alone("top_p"),
+        "min-p": alone("min_p"),
+        "typical-p": alone("typical_p"),
+        "top-n-sigma": alone("top_n_sigma"),
+        "XTC": alone("xtc_probability", "xtc_threshold"),
+    }
+    named = {f"“{name}”": preset(name).values() for name in PRESETS}
+    greedy = replace(off, temperature=0.0)
+    return {"greedy": greedy, "random": off, **cuts, **named, YOURS: values}
+
+
+def settings_of(values: SamplerValues) -> str:
+    """The numbers that are on, in words: "temperature 0.7, top_p 0.9"."""
+    off = SamplerValues()
+    told = []
+    for name in SamplerValues.__dataclass_fields__:
+        value = getattr(values, name)
+        if value == getattr(off, name):
+            continue
+        many = isinstance(value, tuple)
+        told.append(
+            f"{name} of {tokens(len(value))}" if many else f"{name} {_plain(value)}"
+        )
+    return ", ".join(told) or "nothing on"
+
+
+def _plain(value: str | float) -> str:
+    return value if isinstance(value, str) else f"{value:g}"

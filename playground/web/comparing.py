@@ -1,0 +1,82 @@
+"""The same prompt and seed through several samplers, side by side while they write."""
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from html import escape
+from typing import Any
+
+from playground.comparison import Comparison
+from playground.controls import SAMPLERS
+from playground.hosts.view_html import message_html, numbers_html
+from playground.settings import GenerationSettings
+from playground.tokenizers import Tokenizer
+from playground.views.comparison import ComparedRun, ComparisonView, comparison_view
+from playground.web.tab import Tab
+
+SECONDS_BETWEEN_UPDATES = 0.25
+
+
+def compared(
+    tab: Tab, prompt: Any, names: Any, settings: GenerationSettings
+) -> Iterator[str]:
+    """HTML of the runs of the samplers `names`, as they grow.
+
+    Raises ValueError for what cannot be compared.
+    """
+    if not isinstance(names, list) or not set(names) <= set(SAMPLERS) or len(names) < 2:
+        raise ValueError("Choose two samplers or more to compare.")
+    engine = tab.session.engine
+    if engine.model is None:
+        raise ValueError("The model is still loading.")
+    tokenizer = engine.model.text_preprocessor.tokenizer
+    wanted = [replace(settings, sampler=name) for name in SAMPLERS if name in names]
+    comparison = Comparison(engine, prompt, wanted)
+    tab.comparison = comparison
+    last = time.monotonic()
+    for _ in comparison.updates():
+        if time.monotonic() - last >= SECONDS_BETWEEN_UPDATES:
+            yield _html(comparison, tokenizer)
+            last = time.monotonic()
+    yield _html(comparison, tokenizer)
+
+
+def _html(comparison: Comparison, tokenizer: Tokenizer) -> str:
+    runs = [run for run in comparison.runs if run.token_ids]
+    if not runs:
+        return message_html("Reading the prompt")
+    return comparison_html(comparison_view(tokenizer, runs))
+
+
+def comparison_html(view: ComparisonView) -> str:
+    """A column for each run: what all share is grey, then each goes its own way."""
+    shared = _shared([run.text for run in view.runs])
+    runs = "".join(_run(run, shared) for run in view.runs)
+    return (
+        f'<p class="view-caption">{escape(view.words())}</p>'
+        f'<div class="compared">{runs}</div>{numbers_html(view.table())}'
+    )
+
+
+def _run(run: ComparedRun, shared: int) -> str:
+    own = f"<mark>{escape(run.text[shared:])}</mark>" if run.text[shared:] else ""
+    return (
+        f"<article><h4>{escape(run.name)}</h4>"
+        f"<p><span>{escape(run.text[:shared])}</span>{own}</p>"
+        f"<footer>{escape(run.summary.words())}</footer></article>"
+    )
+
+
+def stop_html(words: str, rows: Sequence[tuple[str, str, str]]) -> str:
+    """How a stop text is written in several places."""
+    cells = "".join(
+        f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>"
+        for row in rows
+    )
+    head = "".join(
+        f'<th scope="col">{name}</th>' for name in ("where", "ids", "tokens")
+    )
+    return (
+        f'<p class="view-caption">{escape(words)}</p><div class="numbers"><table>'
+        f"<thead><tr>{head}</tr></thead><tbody>{cells}</tbody></table></div>"
+    )

@@ -1,0 +1,211 @@
+"""What happens in the tabs below the text: one handler shows whichever is open."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import gradio as gr
+
+from playground.controls import MAX_TEXT_LENGTH, unescaped
+from playground.hosts.explorer import HEADS_VIEWS, WINDOW_VIEWS, Explorer, Focus
+from playground.hosts.form import SHOWN, without_hidden
+from playground.hosts.long_work import Done, Report, in_steps
+from playground.hosts.run_views import TABS
+from playground.hosts.view_html import message_html, view_html
+from playground.models.text_reading import Stopped, never
+from playground.presets import Progress, say_nothing
+from playground.settings import GenerationSettings
+from playground.views.candidates import CandidatesView
+from playground.views.labels import visible
+from playground.views.stop_builder import stop_view
+from playground.views.view import View
+from playground.web.candidates_html import candidates_html
+from playground.web.comparing import compared, stop_html
+from playground.web.tab import Tab
+from playground.web.taking_away import download_value, made_of
+
+PANELS = ("Candidates", "Sampler lab", "Window", "Heads", "Cache", "Tokens")
+"""The tabs that show views of the focused token."""
+
+SettingsOf = Callable[[dict[str, Any]], GenerationSettings]
+
+
+class Exploration:
+    """The tabs' handlers. Inputs come from the browser and are checked here."""
+
+    def __init__(self, settings_of: SettingsOf) -> None:
+        self._settings_of = settings_of
+
+    def open(self, tab: Tab, opened: gr.SelectData, *sent: Any) -> Iterator[Any]:
+        """Another tab was chosen."""
+        if opened.value in TABS:
+            tab.opened = opened.value
+        yield from self.show(tab, *sent)
+
+    def focus(self, tab: Tab, event: gr.EventData, *sent: Any) -> Iterator[Any]:
+        """A token of the text was chosen."""
+        data = event._data if isinstance(event._data, dict) else {}
+        index, in_prompt = data.get("index"), data.get("prompt")
+        if type(index) is int:
+            tab.focus = Focus(index=index, in_prompt=in_prompt is True)
+        yield from self.show(tab, *sent)
+
+    def follow_knobs(self, tab: Tab, *sent: Any) -> Iterator[Any]:
+        """A knob of the sampler was moved: the lab filters anew."""
+        if tab.opened == "Sampler lab":
+            yield from self.show(tab, *sent)
+        else:
+            yield _updates()
+
+    def show(
+        self,
+        tab: Tab,
+        look: Any,
+        window_view: Any,
+        heads_view: Any,
+        layer: Any,
+        head: Any,
+        *values: Any,
+    ) -> Iterator[Any]:
+        """The open tab's views, for the focused token."""
+        if tab.opened not in PANELS:
+            yield _updates()
+            return
+        explorer = tab.explorer
+        dark, narrow = "dark" in str(look), "narrow" in str(look)
+
+        tab.questions += 1
+        question = tab.questions
+
+        def work(progress: Progress, stopped: Stopped) -> tuple[str, str]:
+            focus = explorer.focus(tab.focus)
+            views = self._views(
+                explorer,
+                tab.opened,
+                focus,
+                (window_view, heads_view, layer, head),
+                values,
+                progress,
+                stopped,
+            )
+            html = "".join(_html(view, dark=dark, narrow=narrow) for view in views)
+            return explorer.name(focus), html
+
+        for step in in_steps(work):
+            if question != tab.questions:
+                return  # a later question is answered now
+            match step:
+                case Report():
+                    percent = f" {step.fraction:.0%}" if step.fraction else ""
+                    yield _updates(tab.opened, message_html(step.message + percent))
+                case Done(error=ValueError() as fault):
+                    yield _updates(tab.opened, message_html(str(fault)), where="")
+                case Done(error=Exception() as error):
+                    raise error
+                case Done(result=(where, html)):
+                    yield _updates(tab.opened, html, where=where)
+
+    def compare(self, tab: Tab, prompt: Any, names: Any, *values: Any) -> Iterator[Any]:
+        """Write with several samplers at once; what runs in this tab ends."""
+        tab.stop()
+        try:
+            yield from compared(tab, prompt, names, self._settings(values))
+        except ValueError as fault:
+            yield message_html(str(fault))
+        finally:
+            tab.stop()
+
+    def build_stop(self, tab: Tab, text: Any) -> str:
+        """How a stop text is written in tokens."""
+        model = tab.session.engine.model
+        if model is None or not isinstance(text, str) or not text:
+            return ""
+        view = stop_view(
+            model.text_preprocessor.tokenizer, unescaped(text[:MAX_TEXT_LENGTH])
+        )
+        rows = [
+            (
+                each.place,
+                " ".join(map(str, each.token_ids)),
+                " ".join(map(visible, each.pieces)),
+            )
+            for each in view.tokenisations
+        ]
+        return stop_html(view.words, rows)
+
+    def take_away(self, tab: Tab, event: gr.EventData, *sent: Any) -> dict[str, Any]:
+        """A file of the latest run; pictures are those of the open tab."""
+        data = event._data if isinstance(event._data, dict) else {}
+        _, *choices = sent[:5]
+
+        def views() -> Sequence[View]:
+            focus = tab.explorer.focus(tab.focus)
+            opened = tab.opened if tab.opened in PANELS else "Tokens"
+            places = (choices[0], choices[1], choices[2], choices[3])
+            return self._views(
+                tab.explorer, opened, focus, places, sent[5:], say_nothing, never
+            )
+
+        tab.files += 1
+        try:
+            made = made_of(tab.session, str(data.get("what")), views)
+        except ValueError as fault:
+            return {"fault": str(fault), "number": tab.files}
+        return download_value(made, tab.files)
+
+    def _settings(self, values: Sequence[Any]) -> GenerationSettings:
+        names = (control.name for control in SHOWN)
+        return self._settings_of(without_hidden(dict(zip(names, values, strict=True))))
+
+    def _views(
+        self,
+        explorer: Explorer,
+        opened: str,
+        focus: Focus,
+        choices: tuple[Any, Any, Any, Any],
+        values: Sequence[Any],
+        progress: Progress,
+        stopped: Stopped,
+    ) -> Sequence[View]:
+        window_view, heads_view, layer, head = choices
+        match opened:
+            case "Candidates":
+                return [explorer.candidates(focus)]
+            case "Sampler lab":
+                settings = self._settings(values)
+                return explorer.sampler_lab(focus, settings, progress, stopped)
+            case "Window":
+                which = _one_of(WINDOW_VIEWS, window_view)
+                return [explorer.window(which, focus, progress, stopped)]
+            case "Heads":
+                which = _one_of(HEADS_VIEWS, heads_view)
+                place = _whole(layer), _whole(head)
+                return [explorer.heads(which, focus, *place, progress, stopped)]
+            case "Cache":
+                return explorer.cache()
+            case _:
+                return [explorer.tokens()]
+
+
+def _updates(opened: str = "", html: str = "", where: str | None = None) -> Any:
+    """The line that names the token, then one update for each of PANELS."""
+    panels = [html if name == opened else gr.skip() for name in PANELS]
+    return gr.skip() if where is None else where, *panels
+
+
+def _html(view: View, *, dark: bool, narrow: bool) -> str:
+    if isinstance(view, CandidatesView):
+        return candidates_html(view)
+    return view_html(view, dark=dark, narrow=narrow)
+
+
+def _one_of(choices: dict[str, str], sent: Any) -> str:
+    if sent not in choices:
+        raise ValueError(f"Choose one of {', '.join(choices)}; got {sent!r:.80}.")
+    return str(sent)
+
+
+def _whole(sent: Any) -> int:
+    """A layer or a head, counted from 0."""
+    if not isinstance(sent, int | float) or sent != int(sent):
+        raise ValueError(f"Layers and heads are whole numbers, got {sent!r:.80}.")
+    return int(sent)

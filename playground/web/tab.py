@@ -1,0 +1,84 @@
+"""One browser tab."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from playground.comparison import Comparison
+from playground.hosts.explorer import Explorer, Focus
+from playground.hosts.run_views import TABS
+from playground.session import Session
+from playground.web.offer import Offer
+
+
+@dataclass(frozen=True)
+class Desk:
+    """A session with one model, and what looks at it."""
+
+    session: Session
+    explorer: Explorer
+
+
+class Tab:
+    """One browser tab: its sessions, the number of its latest run, what it looks at.
+
+    Each model has a session of its own, so that going back to one finds its answers.
+    Gradio gives each tab a deep copy of the value that the page was built with; a copy
+    of a `Tab` is a new one, with nothing in it.
+    """
+
+    def __init__(self, offer: Offer) -> None:
+        self.offer = offer
+        self._desks: dict[str, Desk] = {}
+        self.model = offer.first
+        self.latest_run = 0
+        self.questions = 0
+        """How many the open tab was asked; only the last one is answered."""
+        self.files = 0
+        """How many were asked for; each new number is a new file to the browser."""
+        self.opened = TABS[0]
+        self.focus: Focus | None = None
+        self.comparison: Comparison | None = None
+
+    def __deepcopy__(self, _memo: dict[int, Any]) -> "Tab":
+        return Tab(self.offer)
+
+    @property
+    def session(self) -> Session:
+        """That of the model in use."""
+        return self._desk.session
+
+    @property
+    def explorer(self) -> Explorer:
+        return self._desk.explorer
+
+    @property
+    def _desk(self) -> Desk:
+        if self.model not in self._desks:
+            # The text on the page tells how likely each token was.
+            session = Session(self.offer.engine(self.model), record=True)
+            self._desks[self.model] = Desk(session, Explorer(session))
+        return self._desks[self.model]
+
+    def choose(self, model: str) -> None:
+        """Use another model; the run that goes on stops. ValueError: not offered."""
+        self.offer.engine(model)
+        self.start()
+        self.model = model
+
+    def start(self) -> int:
+        """End the run before, if any, and number the new one."""
+        self.latest_run += 1  # first: what the run before says from now on is not drawn
+        self.focus = None
+        self.stop()
+        return self.latest_run
+
+    def stop(self) -> None:
+        """End what this tab has running; the texts made so far stay."""
+        self.session.stop()
+        if self.comparison is not None:
+            self.comparison.stop()
+
+    def end(self, run: int) -> None:
+        """Run `run` is over, or nobody listens to it; a later one goes on."""
+        if run == self.latest_run:
+            self.session.stop()

@@ -1,0 +1,139 @@
+"""The tabs below the text: what stands in each."""
+
+from dataclasses import dataclass
+
+import gradio as gr
+from gradio.components import Component
+
+from playground.controls import SAMPLERS
+from playground.hosts.explorer import HEADS_VIEWS, NOT_EXPLANATION, WINDOW_VIEWS
+from playground.hosts.form import short_name
+from playground.hosts.run_views import TABS
+from playground.web.taking_away import KINDS
+from playground.web.theme import read_asset
+
+HINTS = {
+    "Candidates": "What the model could have said here. Take another, and it goes on.",
+    "Sampler lab": "Move the sampler's knobs: the picture follows, nothing is run.",
+    "Window": "What the attention window lets the model see of this text.",
+    "Heads": NOT_EXPLANATION,
+    "Cache": "Where keys and values of this text lie in memory.",
+    "Compare": "The same prompt and seed through several samplers, at once.",
+    "Tokens": "All tokens with their numbers, and how a stop text is written in them.",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class TabsParts:
+    """What the tabs' handlers read from and write to."""
+
+    tabs: gr.Tabs
+    look: gr.Textbox
+    where: gr.HTML
+    panels: dict[str, gr.HTML]
+    window_view: gr.Radio
+    heads_view: gr.Radio
+    layer: gr.Slider
+    head: gr.Slider
+    compared: gr.CheckboxGroup
+    compare: gr.Button
+    stop_text: gr.Textbox
+    stop_view: gr.HTML
+    export: gr.HTML
+
+    @property
+    def choices(self) -> list[Component]:
+        """What `Exploration.show` reads before the controls, in its order."""
+        return [self.look, self.window_view, self.heads_view, self.layer, self.head]
+
+
+def draw_tabs() -> TabsParts:
+    """Lay the tabs out in the Blocks that are open, nothing connected yet."""
+    look = gr.Textbox(visible=False)  # filled by the browser with every question
+    where = gr.HTML("", elem_id="where", apply_default_css=False)
+    panels: dict[str, gr.HTML] = {}
+    with gr.Tabs(elem_id="tabs") as tabs:
+        for name in TABS:
+            with gr.Tab(name, render_children=True):
+                gr.HTML(f'<p class="hint">{HINTS[name]}</p>', apply_default_css=False)
+                match name:
+                    case "Window":
+                        window_view = _radio("View", list(WINDOW_VIEWS))
+                    case "Heads":
+                        heads_view = _radio("View", list(HEADS_VIEWS))
+                        with gr.Row(elem_classes="knobs places"):
+                            layer = _number("Layer")
+                            head = _number("Head")
+                    case "Compare":
+                        compared, compare = _comparison()
+                panels[name] = _panel(name)
+                if name == "Tokens":
+                    stop_text = gr.Textbox(
+                        label="Stop builder",
+                        info=r"Type a stop text to see its tokens. \n is a new line.",
+                        placeholder=r"\n\n",
+                        max_lines=1,
+                        elem_id="stop_text",
+                    )
+                    stop_view = gr.HTML("", apply_default_css=False)
+    return TabsParts(
+        tabs=tabs,
+        look=look,
+        where=where,
+        panels=panels,
+        window_view=window_view,
+        heads_view=heads_view,
+        layer=layer,
+        head=head,
+        compared=compared,
+        compare=compare,
+        stop_text=stop_text,
+        stop_view=stop_view,
+        export=_export(),
+    )
+
+
+def _export() -> gr.HTML:
+    buttons = "".join(
+        f'<button type="button" data-what="{what}">{label}</button>'
+        for what, label in {"link": "Copy link", **KINDS}.items()
+    )
+    with gr.Accordion("Share and save", open=False, elem_id="share"):
+        return gr.HTML(
+            {},
+            html_template=read_asset("export.html").replace("@buttons", buttons),
+            js_on_load=read_asset("export.js"),
+            apply_default_css=False,
+            elem_id="export",
+        )
+
+
+def _panel(name: str) -> gr.HTML:
+    js = read_asset("candidates.js") if name == "Candidates" else None
+    return gr.HTML(
+        "",
+        js_on_load=js,
+        apply_default_css=False,
+        elem_id=f"panel-{name.lower().replace(' ', '-')}",
+        elem_classes="panel",
+    )
+
+
+def _radio(label: str, names: list[str]) -> gr.Radio:
+    return gr.Radio(
+        names, value=names[0], label=label, show_label=False, elem_classes="segments"
+    )
+
+
+def _number(label: str) -> gr.Slider:
+    return gr.Slider(0, 1, 0, step=1, label=label, buttons=[], elem_id=label.lower())
+
+
+def _comparison() -> tuple[gr.CheckboxGroup, gr.Button]:
+    compared = gr.CheckboxGroup(
+        [(short_name(name), name) for name in SAMPLERS],
+        value=["top_p", "min_p", "greedy"],
+        label="Samplers",
+        elem_id="compared",
+    )
+    return compared, gr.Button("Compare", elem_id="compare")

@@ -1,0 +1,30 @@
+"""What was typed into a host's form."""
+
+import pytest
+
+from playground.controls import BY_NAME
+from playground.hosts.form import read_value
+
+
+@pytest.mark.parametrize(
+    ("name", "sent", "value"),
+    [
+        ("seed", "", None),
+        ("seed", "  ", None),
+        ("seed", " 42 ", 42),
+        ("seed", "-1", -1),  # the settings refuse it, in words
+        ("seed", "four", "four"),
+        ("seed", None, None),
+        ("sliding_window", "32", 32),
+        ("stop_token_ids", "", "auto"),
+        ("stop_token_ids", "none", None),
+        ("stop_token_ids", "2, 198", (2, 198)),
+        ("banned_tokens", " 2, 198", (2, 198)),
+        ("banned_tokens", "", ()),
+        ("logit_bias", "13: -2.5", ((13, -2.5),)),
+        ("temperature", 1, 1),
+        ("top_k", [], []),
+    ],
+)
+def test_what_was_typed_is_read(name, sent, value):
+    assert read_value(BY_NAME[name], sent) == value

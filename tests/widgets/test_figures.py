@@ -1,0 +1,210 @@
+"""What is seen of a run: by plain functions, and in the small widgets."""
+
+import re
+import sys
+
+import pytest
+
+import widgets
+from playground.models import MistralCausalLM
+from tests.conftest import tiny_model
+from tests.widgets.test_panel import wait_for
+from widgets import (
+    AttentionViewer,
+    Cache,
+    Candidates,
+    Comparison,
+    SamplerLab,
+    Shown,
+    Tokens,
+    WindowExplorer,
+    generate,
+)
+from widgets.engines import _lent, borrow, give_back
+
+SETTINGS = {"chat": False, "stop_token_ids": None, "seed": 3, "max_new_tokens": 12}
+
+
+@pytest.fixture(scope="module")
+def model(preprocessor):
+    """Window 7, two key/value heads, a head_dim of its own."""
+    size = preprocessor.tokenizer.vocabulary_size()
+    return MistralCausalLM(tiny_model(vocabulary_size=size).backbone, preprocessor)
+
+
+@pytest.fixture(scope="module")
+def run(model):
+    return generate(model, "the sea is wide", **SETTINGS)
+
+
+PICTURES = {
+    "show_tokens": {"score": "rank"},
+    "show_candidates": {"index": 2},
+    "show_sampler_lab": {"index": 2, "sampler": "top_k", "top_k": 3},
+    "show_samplers": {},
+    "show_ruler": {"sliding_window": 3},
+    "show_mask": {"shorter": 3},
+    "show_reach": {"position": 9},
+    "show_mass_cut": {"sliding_window": 4},
+    "show_attention": {"layer": 2, "head": 3, "by": "word"},
+    "show_head_groups": {"layer": 0},
+    "show_head_kinds": {},
+    "show_rollout": {},
+    "show_logit_lens": {},
+    "show_ring": {},
+    "show_memory": {},
+}
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_a_picture_shows_itself_and_prints(run, name):
+    shown = getattr(widgets, name)(run, **PICTURES[name])
+    assert isinstance(shown, Shown)
+    html = shown._repr_html_()
+    assert html.count("<img") == 1
+    alt = re.search(r'<img[^>]* alt="([^"]+)"', html)[1]
+    assert len(alt) > 20
+    assert "<table>" in html
+    assert shown.png.startswith(b"\x89PNG")
+    printed = repr(shown).splitlines()
+    assert printed[0] == shown.view.title
+    assert printed[1] == shown.view.words()
+    for column in shown.table.columns:
+        assert column in printed[3]
+
+
+def test_every_show_function_is_tried_here():
+    functions = {name for name in widgets.__all__ if name.startswith("show_")}
+    assert functions == {*PICTURES, "show_comparison"}
+
+
+def test_a_layer_without_a_head_shows_all_heads(run):
+    assert widgets.show_attention(run, layer=1).view.title == "All heads of layer 1"
+    with pytest.raises(ValueError, match="`layer` must be from 0 to 2, got 3"):
+        widgets.show_attention(run, layer=3)
+    with pytest.raises(ValueError, match="There are 12 new tokens, none is number 12"):
+        widgets.show_candidates(run, 12)
+
+
+def test_runs_are_compared_where_they_part(model, run):
+    other = generate(model, "the sea is wide", **SETTINGS, sampler="greedy")
+    view = widgets.show_comparison([run, other]).view
+    pairs = zip(run.token_ids, other.token_ids, strict=True)
+    assert view.diverges_at == next(i for i, (a, b) in enumerate(pairs) if a != b)
+
+
+def test_a_picture_is_saved_with_its_ending(run, tmp_path):
+    shown = widgets.show_memory(run)
+    shown.save(tmp_path / "memory.svg")
+    assert (tmp_path / "memory.svg").read_text().lstrip().startswith("<?xml")
+    with pytest.raises(ValueError, match=r"a \.png or an \.svg, got 'memory\.gif'"):
+        shown.save(tmp_path / "memory.gif")
+
+
+def test_a_run_is_an_object(run):
+    assert len(run.tokens) == 12
+    assert [token.token_id for token in run.tokens] == list(run.token_ids)
+    assert run.settings.seed == 3
+    assert run.finished.reason == "length"
+    assert all(token.logprob < 0 and token.rank >= 1 for token in run.tokens)
+    assert repr(run).startswith("12 new tokens · length · seed 3\n")
+
+
+def test_a_run_as_a_frame_is_its_tokens(run):
+    frame = run.to_frame()
+    assert list(frame["token_id"]) == list(run.token_ids)
+    assert list(frame.columns) == [
+        *("token_id", "label", "logprob", "chain_logprob", "rank", "entropy", "kept")
+    ]
+
+
+def test_a_frame_without_pandas_is_refused_in_words(run, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(ImportError, match="to_frame needs pandas"):
+        run.to_frame()
+
+
+@pytest.mark.parametrize(
+    "widget",
+    [Candidates, SamplerLab, WindowExplorer, AttentionViewer, Cache, Tokens],
+)
+def test_each_small_widget_draws_by_itself(run, widget):
+    pane = widget(run)
+    assert pane.join(60)
+    html = pane._html.value
+    assert html.count('class="playground-light"') == html.count("playground-dark") > 0
+    assert 'class="playground-dark"' not in pane.snapshot_html()
+    assert "<img" in pane.snapshot_html()
+
+
+def words(pane):
+    assert pane.join(60)
+    return re.sub("<[^>]*>", "", pane._html.value)
+
+
+def test_another_layer_and_view_are_drawn_when_they_are_chosen(run):
+    viewer = AttentionViewer(run)
+    assert (viewer.layer.min, viewer.layer.max, viewer.head.max) == (1, 3, 4)
+    assert "heads of layer 0 over" in words(viewer)
+    viewer.layer.value = 3
+    assert "heads of layer 2 over" in words(viewer)
+    viewer.view.value = "Head"
+    viewer.head.value = 2
+    assert "Head 1 of layer 2 over" in words(viewer)
+
+
+def test_the_lab_follows_its_knobs(run):
+    lab = SamplerLab(run)
+    before = words(lab)
+    lab._fields.write({"sampler": "top_k", "top_k": 2})
+    assert words(lab) != before
+    assert "top_k 2" in words(lab)
+    lab._fields.write({"sampler": "beam"})
+    assert "A search looks further than one token" in words(lab)
+
+
+def test_a_token_of_the_prompt_has_no_candidates(run):
+    pane = Candidates(run)
+    assert "new token 12" not in words(pane)
+    pane.token.position.value = 1
+    assert "You wrote this token" in words(pane)
+
+
+def test_any_window_can_be_looked_through(run):
+    explorer = WindowExplorer(run)
+    assert explorer.window.value == 7
+    explorer.window.value = 3
+    assert "The window binds: 3 of" in words(explorer)
+    explorer.window.value = 0
+    assert "at least 1 token, got 0" in words(explorer)
+
+
+def test_samplers_are_compared_side_by_side(model):
+    comparison = Comparison(model, "the sea", **SETTINGS)
+    comparison.compare_button.click()
+    assert comparison.join(60)
+    assert len(comparison.runs) == 3
+    assert {len(run.token_ids) for run in comparison.runs} == {12}
+    assert 'class="playground-light"' in comparison._html.value
+    comparison.prompt.value = " "
+    comparison.compare_button.click()
+    assert "The prompt is empty" in comparison._html.value
+
+
+def test_one_engine_for_all_that_look_at_a_model_until_the_last_has_gone(model):
+    first, second = borrow(model), borrow(model)
+    assert first is second
+    before = _lent[id(model)].borrowers
+    give_back(first)
+    assert _lent[id(model)].borrowers == before - 1
+    assert first.status.phase != "closed"
+    give_back(second)
+
+
+def test_an_engine_that_nobody_needs_is_closed(preprocessor):
+    size = preprocessor.tokenizer.vocabulary_size()
+    model = MistralCausalLM(tiny_model(vocabulary_size=size).backbone, preprocessor)
+    engine = borrow(model)
+    give_back(engine)
+    wait_for(lambda: engine.status.phase == "closed")
+    assert id(model) not in _lent

@@ -1,0 +1,50 @@
+"""Pictures are drawn beside the kernel's work: only the latest that is asked for."""
+
+import threading
+from collections.abc import Callable
+
+Stopped = Callable[[], bool]
+Job = Callable[[Stopped], None]
+
+
+class Background:
+    """Does one job at a time on a thread of its own; a new one takes the place of all
+    that wait.
+
+    `job(stopped)` may ask whether a newer one waits, and end early. Errors are its own
+    business. Without a job there is no thread.
+    """
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._waiting: Job | None = None
+        self._thread: threading.Thread | None = None
+
+    def submit(self, job: Job) -> None:
+        """Do `job` soon; returns at once."""
+        with self._changed:
+            self._waiting = job
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._work, daemon=True)
+                self._thread.start()
+
+    def join(self, timeout: float | None = None) -> bool:
+        """Wait until nothing is left to do; False if the time is over."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self._thread is None, timeout)
+
+    def _work(self) -> None:
+        while job := self._next():
+            job(self._is_stopped)
+
+    def _next(self) -> Job | None:
+        with self._changed:
+            job, self._waiting = self._waiting, None
+            if job is None:
+                self._thread = None
+                self._changed.notify_all()
+            return job
+
+    def _is_stopped(self) -> bool:
+        with self._changed:
+            return self._waiting is not None

@@ -1,0 +1,132 @@
+"""One prompt and seed through several samplers, side by side."""
+
+import threading
+from collections.abc import Sequence
+from dataclasses import replace
+from html import escape
+from typing import Any
+
+import ipywidgets as w
+
+from playground.comparison import Comparison as Runs
+from playground.controls import SAMPLERS
+from playground.hosts.form import short_name
+from playground.hosts.pace import Pace
+from playground.hosts.view_html import message_html
+from playground.models import MistralCausalLM
+from playground.settings import GenerationSettings
+from playground.transcript import Transcript
+from playground.views.comparison import comparison_view, names_of
+from widgets.engines import Model, borrow
+from widgets.fields import wide
+from widgets.form import Form
+from widgets.look import Snapshot, style_tag
+from widgets.shown import show, themed_html
+
+COMPARED = ("top_p", "min_p", "greedy")
+
+
+class Comparison(Snapshot, w.VBox):
+    """The same prompt and seed through several samplers: `Comparison(model, prompt)`.
+
+    `settings` are the numbers that all of them get. In the panel prompt and settings
+    are the panel's own.
+    """
+
+    def __init__(
+        self,
+        model: Model = None,
+        prompt: str = "",
+        *,
+        form: Form | None = None,
+        **settings: Any,
+    ) -> None:
+        self.engine = borrow(model)
+        self._form = form
+        self._settings = GenerationSettings(**settings)
+        self.prompt = w.Textarea(value=prompt, description="Prompt", rows=3, **wide())
+        self.samplers = w.SelectMultiple(
+            options=[(short_name(name), name) for name in SAMPLERS],
+            value=COMPARED,
+            rows=len(SAMPLERS),
+            description="Samplers",
+            **wide(),
+        )
+        self.compare_button = w.Button(description="Compare", icon="columns")
+        self.stop_button = w.Button(description="Stop", icon="stop", disabled=True)
+        self._html = w.HTML()
+        self._runs: Runs | None = None
+        self._thread: threading.Thread | None = None
+        own = [] if form else [self.prompt]
+        actions = w.HBox([self.compare_button, self.stop_button])
+        style = w.HTML(style_tag())
+        super().__init__([style, *own, self.samplers, actions, self._html])
+        self.add_class("playground")
+        self.compare_button.on_click(self._clicked)
+        self.stop_button.on_click(lambda _button: self.stop())
+
+    @property
+    def runs(self) -> Sequence[Transcript]:
+        """What each sampler has written so far."""
+        return self._runs.runs if self._runs else ()
+
+    def compare(self) -> None:
+        """Write all answers at once; returns while they grow. Raises ValueError."""
+        prompt = self._form.prompt.value if self._form else self.prompt.value
+        base = self._form.settings if self._form else self._settings
+        asked = [replace(base, sampler=name) for name in self.samplers.value]
+        self.stop()
+        self.join()
+        self._runs = Runs(self.engine, prompt, asked)
+        self.stop_button.disabled = False
+        self._thread = threading.Thread(target=self._listen, daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End all runs within one step; their texts stay."""
+        if self._runs is not None:
+            self._runs.stop()
+
+    def join(self, timeout: float | None = None) -> bool:
+        """Wait until all is written and drawn; False if the time is over."""
+        if self._thread is not None:
+            self._thread.join(timeout)
+        return self._thread is None or not self._thread.is_alive()
+
+    def snapshot_html(self) -> str:
+        return show(self._view())._repr_html_() if self.runs else ""
+
+    def _clicked(self, _button: Any) -> None:
+        try:
+            self.compare()
+        except ValueError as fault:
+            self._html.value = message_html(str(fault))
+
+    def _listen(self) -> None:
+        assert self._runs is not None
+        pace = Pace()
+        try:
+            for update in self._runs.updates():
+                if pace.is_due(update.event):
+                    self._html.value = texts_html(self.runs)
+            self._html.value = themed_html(show(self._view()))
+        except Exception as error:  # a thread has nobody else to tell
+            self._html.value = message_html(f"{type(error).__name__}: {error}")
+        finally:
+            self.stop_button.disabled = True
+            self.update_snapshots()
+
+    def _view(self) -> Any:
+        model: MistralCausalLM | None = self.engine.model
+        assert model is not None, "only a loaded model makes tokens"
+        return comparison_view(model.text_preprocessor.tokenizer, self.runs)
+
+
+def texts_html(runs: Sequence[Transcript]) -> str:
+    """The answers as they grow."""
+    names = names_of([run.settings for run in runs])
+    return "".join(
+        f"<p><b>{escape(name)}</b></p>"
+        f'<div class="playground-output"><div>{escape(run.shown_text)}</div></div>'
+        for name, run in zip(names, runs, strict=True)
+    )

@@ -1,0 +1,160 @@
+"""What stands in a tab: choices, and the pictures that follow them."""
+
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+from html import escape
+from typing import Any
+
+import ipywidgets as w
+
+from playground.hosts.explorer import Focus
+from playground.hosts.view_html import message_html
+from playground.models.text_reading import ExplainStopped
+from playground.presets import Progress
+from playground.views.view import View
+from widgets.background import Background, Stopped
+from widgets.fields import wide
+from widgets.look import Snapshot, style_tag
+from widgets.run import Run
+from widgets.shown import Shown, themed_html
+
+NOTHING_YET = "Generate something first: this shows what happened then."
+
+
+class TokenChoice(w.VBox):
+    """The token that is looked at, of prompt and answer; the last one, to begin with.
+
+    `focus` may be read from any thread.
+    """
+
+    def __init__(self) -> None:
+        self.position = w.IntSlider(
+            description="Token",
+            min=1,
+            max=1,
+            continuous_update=False,
+            readout=False,
+            **wide(),
+        )
+        self._name = w.HTML()
+        super().__init__([self.position, self._name])
+        self._run: Run | None = None
+        self.position.observe(self._show_name, "value")
+
+    def show(self, run: Run) -> None:
+        """Choose among the tokens of `run`; its last one is chosen."""
+        count = len(run.prompt_token_ids) + len(run.token_ids)
+        self._run = run
+        with self.position.hold_trait_notifications():
+            self.position.max = max(1, count)
+            self.position.value = self.position.max
+        self._show_name()
+
+    @property
+    def focus(self) -> Focus:
+        before = len(self._run.prompt_token_ids) if self._run else 0
+        index = self.position.value - 1
+        if index < before:
+            return Focus(index=index, in_prompt=True)
+        return Focus(index=index - before)
+
+    def _show_name(self, _change: Any = None) -> None:
+        if self._run is not None and self._run.token_ids:
+            name = escape(self._run.explorer.name(self.focus))
+            self._name.value = f'<p class="playground-help">{name}</p>'
+
+
+class Pane(Snapshot, w.VBox):
+    """Pictures of a run and the choices over them; one of the small widgets.
+
+    A pane beside others draws only while `is_open`. Subclasses give `views`.
+    """
+
+    hint = ""
+
+    def __init__(
+        self,
+        run: Run | None = None,
+        choices: Sequence[Any] = (),
+        *,
+        token: TokenChoice | None = None,
+        background: Background | None = None,
+        drawn: Callable[[], None] | None = None,
+    ) -> None:
+        self.run: Run | None = None
+        self._own_token = token is None
+        self.token = token or TokenChoice()
+        self.background = background or Background()
+        self._drawn = drawn or self.update_snapshots
+        self.is_open = True
+        self._stale = True
+        self._shown: tuple[Shown, ...] = ()
+        self._html = w.HTML(message_html(NOTHING_YET))
+        hint = w.HTML(
+            f'{style_tag()}<p class="playground-help">{escape(self.hint)}</p>'
+        )
+        mine = [self.token] if self._own_token and self.follows_token else []
+        super().__init__([hint, *choices, *mine, self._html])
+        self.add_class("playground")
+        for choice in choices:
+            choice.observe(self.redraw, "value")
+        if self.follows_token:
+            self.token.position.observe(self.redraw, "value")
+        if run is not None:
+            self.token.show(run)
+            self.show(run)
+
+    follows_token = True
+
+    @abstractmethod
+    def views(self, run: Run, progress: Progress) -> Sequence[View]:
+        """What to show now; called on another thread than the kernel's.
+
+        Raises ValueError, in words fit to show, where there is nothing to see.
+        """
+
+    def show(self, run: Run) -> None:
+        """Look at this run."""
+        self.run = run
+        self.redraw()
+
+    def open_now(self) -> None:
+        """Its tab was chosen: draw what changed meanwhile."""
+        self.is_open = True
+        if self._stale:
+            self.redraw()
+
+    def redraw(self, _change: Any = None) -> None:
+        """Draw in the background; returns at once."""
+        self._stale = True
+        if self.is_open and self.run is not None:
+            self.background.submit(self._draw)
+
+    def join(self, timeout: float | None = None) -> bool:
+        """Wait until all is drawn; False if the time is over."""
+        return self.background.join(timeout)
+
+    def _draw(self, stopped: Stopped) -> None:
+        def progress(message: str, fraction: float | None = None) -> None:
+            if stopped():
+                raise ExplainStopped(message)
+            share = "" if fraction is None else f" {fraction:.0%}"
+            self._html.value = message_html(message + share)
+
+        assert self.run is not None
+        try:
+            shown = tuple(map(Shown, self.views(self.run, progress)))
+            html = "".join(map(themed_html, shown))
+        except ExplainStopped:
+            return
+        except ValueError as fault:
+            shown, html = (), message_html(str(fault))
+        except Exception as error:  # a thread has nobody else to tell
+            shown, html = (), message_html(f"{type(error).__name__}: {error}")
+        self._shown, self._html.value = shown, html
+        self._stale = stopped()
+        self._drawn()
+
+    def snapshot_html(self) -> str:
+        """What is seen now, as HTML that needs no kernel."""
+        return "".join(shown._repr_html_() for shown in self._shown)

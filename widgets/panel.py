@@ -1,0 +1,254 @@
+"""The panel: what the page is, in a notebook."""
+
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import ipywidgets as w
+
+from playground.engine import Beams, Event, Finished, Step
+from playground.hosts.model_card import model_card
+from playground.hosts.pace import Pace
+from playground.hosts.run_views import TABS
+from playground.hosts.status import (
+    STARTING,
+    RunFacts,
+    Status,
+    engine_status,
+    fault_status,
+    run_status,
+)
+from playground.session import Session
+from playground.settings import GenerationSettings
+from widgets.background import Background
+from widgets.comparison import Comparison
+from widgets.engines import Model, borrow, give_back
+from widgets.form import Form
+from widgets.look import Snapshot, style_tag
+from widgets.output import Output, saved_text_html, status_html
+from widgets.pane import Pane, TokenChoice
+from widgets.panes import (
+    AttentionViewer,
+    Cache,
+    Candidates,
+    SamplerLab,
+    Tokens,
+    WindowExplorer,
+)
+from widgets.run import Run, has_chat_format
+
+SECONDS_BETWEEN_REFRESHES = 0.5
+
+
+class PlaygroundPanel(Snapshot, w.VBox):
+    """Prompt and controls on the left, text and its pictures on the right.
+
+    `model` is a `MistralCausalLM`, the name of a preset, or an engine; None is the
+    default preset, which is loaded in the background. The kernel stays free: a run goes
+    on beside other cells, and `run` is its result so far.
+
+        panel = PlaygroundPanel()
+        panel                                        # in a cell of its own
+        panel.generate("The sea is", temperature=0.5)
+        panel.join()
+        panel.run.text
+    """
+
+    def __init__(self, model: Model = None) -> None:
+        self.engine = borrow(model)
+        self.session = Session(self.engine, record=True)
+        self.run: Run | None = None
+        """The latest run; it grows while it is written."""
+        self._number = 0
+        self._thread: threading.Thread | None = None
+        self._closed = threading.Event()
+        self._pictures = Background()
+        self.form = Form()
+        self.output = Output(self.form.fields.by_name["strip_prompt"])
+        self.token = TokenChoice()
+        self.panes = self._make_panes()
+        self.tabs = w.Tab([self.panes[name] for name in TABS], titles=TABS)
+        self._status = STARTING
+        self._knows_model = False
+        self._card = w.HTML()
+        super().__init__([self._card, self._columns()])
+        self.add_class("playground")
+        self._connect()
+        self._show_model()
+        threading.Thread(target=self._watch_model, daemon=True).start()
+
+    @property
+    def settings(self) -> GenerationSettings:
+        """What is chosen now. Raises ValueError that lists every fault."""
+        return self.form.settings
+
+    def generate(self, prompt: str | None = None, **settings: Any) -> None:
+        """Start a run and return at once; `join` waits for its end.
+
+        `prompt` and `settings` are put into the panel's fields; what is not given stays
+        as it is there. Raises ValueError for what is wrong with them.
+        """
+        self.form.fields.write(settings)
+        if prompt is not None:
+            self.form.prompt.value = prompt
+        self._start()
+
+    def stop(self) -> None:
+        """End the run within one step; its text stays."""
+        self.session.stop()
+
+    def join(self, timeout: float | None = None) -> bool:
+        """Wait until the run is over and drawn; False if `timeout` seconds are over."""
+        started = time.monotonic()
+        if self._thread is not None:
+            self._thread.join(timeout)
+            if self._thread.is_alive():
+                return False
+        if timeout is not None:
+            timeout = max(0.0, timeout - (time.monotonic() - started))
+        return self._pictures.join(timeout)
+
+    def close(self) -> None:
+        """End the run, free the model unless others look at it, and leave the page."""
+        if self._closed.is_set():
+            return
+        self._closed.set()
+        self.stop()
+        self.join(timeout=5)
+        self.update_snapshots()
+        self._handles = ()
+        super().close()
+        give_back(self.engine)
+
+    def snapshot_html(self) -> str:
+        """The panel's state as HTML that needs no kernel."""
+        card = model_card(self._name, self.engine.model)
+        if self.run is None:
+            return f"{card}<p>{status_html(self._status)}</p>"
+        run = self.run.transcript
+        pane = self.panes[TABS[self.tabs.selected_index or 0]]
+        status = f"<p>{status_html(self._status)}</p>"
+        return f"{card}{status}{saved_text_html(run)}{pane.snapshot_html()}"
+
+    def _make_panes(self) -> dict[str, Any]:
+        shared: dict[str, Any] = {
+            "token": self.token,
+            "background": self._pictures,
+            "drawn": self.update_snapshots,
+        }
+        panes = (
+            Candidates(**shared),
+            SamplerLab(form=self.form, **shared),
+            WindowExplorer(**shared),
+            AttentionViewer(**shared),
+            Cache(**shared),
+            Comparison(self.engine, form=self.form),
+            Tokens(**shared),
+        )
+        return dict(zip(TABS, panes, strict=True))
+
+    def _columns(self) -> w.Box:
+        right = w.VBox([self.output, self.token, self.tabs])
+        self.form.add_class("playground-left")
+        right.add_class("playground-right")
+        columns = w.HBox([self.form, right])
+        columns.add_class("playground-columns")
+        return columns
+
+    def _connect(self) -> None:
+        self.form.generate_button.on_click(self._clicked)
+        self.form.stop_button.on_click(lambda _button: self.stop())
+        self.tabs.observe(self._open_tab, "selected_index")
+        self._open_tab()
+
+    def _clicked(self, _button: Any) -> None:
+        try:
+            self._start()
+        except ValueError as fault:
+            self._show_status(fault_status(fault))
+
+    def _open_tab(self, _change: Any = None) -> None:
+        chosen = TABS[self.tabs.selected_index or 0]
+        for name, pane in self.panes.items():
+            if isinstance(pane, Pane):
+                pane.is_open = False
+                if name == chosen:
+                    pane.open_now()
+
+    def _start(self) -> None:
+        settings = self.settings
+        self._number += 1  # first: what the run before says from now on is not drawn
+        events = self.session.generate(self.form.prompt.value, settings)
+        assert self.session.transcript is not None
+        self.run = Run(self.engine, self.session.transcript)
+        self.form.stop_button.disabled = False
+        self._show_status(STARTING)
+        self._thread = threading.Thread(
+            target=self._listen, args=(self._number, self.run, events), daemon=True
+        )
+        self._thread.start()
+
+    def _listen(self, number: int, run: Run, events: Iterator[Event]) -> None:
+        """On a thread of its own: the run's events, drawn a few times a second."""
+        pace, transcript = Pace(), run.transcript
+        facts = RunFacts(settings=transcript.settings, token_name=self._token_name)
+        try:
+            for event in events:
+                if number != self._number:
+                    return  # a later run draws now
+                if isinstance(event, Step | Beams):
+                    facts.new_tokens = event.index + 1
+                if pace.is_due(event):
+                    facts.seed = transcript.seed
+                    live = not isinstance(event, Finished)
+                    self._show_status(run_status(event, facts))
+                    self.output.show_text(transcript, live)
+            self._finish(run)
+        except Exception as error:  # a thread has nobody else to tell
+            words = f"{type(error).__name__}: {error}"
+            self._show_status(Status(phase="error", words=words))
+        finally:
+            if number == self._number:
+                self.form.stop_button.disabled = True
+
+    def _finish(self, run: Run) -> None:
+        """The pictures of the whole text, and the one that stays."""
+        self.token.show(run)
+        for pane in self.panes.values():
+            if isinstance(pane, Pane):
+                pane.show(run)
+        self.update_snapshots()
+
+    def _show_status(self, status: Status) -> None:
+        self._status = status
+        self.output.show_status(status)
+
+    def _token_name(self, token_id: int) -> str:
+        model = self.engine.model
+        assert model is not None, "only a loaded model makes tokens"
+        return str(model.text_preprocessor.tokenizer.id_to_token(token_id))
+
+    def _watch_model(self) -> None:
+        """Until the model is ready, say how far it is; a run says so itself."""
+        while not self._closed.wait(SECONDS_BETWEEN_REFRESHES):
+            self._show_model()
+            if self.engine.status.phase not in ("loading", "compiling"):
+                return
+
+    def _show_model(self) -> None:
+        self._card.value = style_tag() + model_card(self._name, self.engine.model)
+        if self.run is None:
+            self._show_status(engine_status(self.engine))
+        if self.engine.model is not None and not self._knows_model:
+            self._knows_model = True
+            self.form.allow_chat(has_chat_format(self.engine.model))
+
+    @property
+    def _name(self) -> str:
+        model = self.engine.model
+        return "Mistral Playground" if model is None else _name_of(model)
+
+
+def _name_of(model: Any) -> str:
+    return str(getattr(model, "preset", None) or getattr(model, "name", "model"))

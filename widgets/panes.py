@@ -1,0 +1,165 @@
+"""The tabs of the panel, each also a small widget by itself."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import ipywidgets as w
+
+from playground.hosts.explorer import HEADS_VIEWS, NOT_EXPLANATION, WINDOW_VIEWS
+from playground.hosts.form import SAMPLER_KNOBS
+from playground.presets import Progress
+from playground.settings import GenerationSettings
+from playground.views.token_spans import SCORES
+from playground.views.view import View
+from playground.views.window import window_of
+from widgets.fields import wide
+from widgets.form import Fields, Form, read
+from widgets.pane import Pane
+from widgets.run import Run
+
+
+class Candidates(Pane):
+    """What each token was chosen from: `Candidates(run)`."""
+
+    hint = "What the model could have said here."
+
+    def views(self, run: Run, progress: Progress) -> Sequence[View]:
+        del progress
+        return [run.explorer.candidates(self.token.focus)]
+
+
+class SamplerLab(Pane):
+    """A token's place through any chain, at once: `SamplerLab(run)`.
+
+    In the panel it follows the panel's own knobs.
+    """
+
+    hint = "Move the sampler's knobs: the picture follows, nothing is run."
+
+    def __init__(
+        self, run: Run | None = None, *, form: Form | None = None, **rest: Any
+    ) -> None:
+        self._form = form
+        self._fields = form.fields if form else Fields("sampler", *SAMPLER_KNOBS)
+        choices = [] if form else self._fields.sampler_boxes
+        super().__init__(None, choices, **rest)
+        self._fields.observe(self.redraw)
+        if run is not None:
+            self.token.show(run)
+            self.show(run)
+
+    def show(self, run: Run) -> None:
+        if self._form is None:
+            settings = run.settings
+            own = self._fields.by_name
+            self._fields.write({name: getattr(settings, name) for name in own})
+        super().show(run)
+
+    def views(self, run: Run, progress: Progress) -> Sequence[View]:
+        del progress
+        return run.explorer.sampler_lab(self.token.focus, self._settings(run))
+
+    def _settings(self, run: Run) -> GenerationSettings:
+        if self._form is not None:
+            return self._form.settings
+        return replace(run.settings, **read(self._fields))
+
+
+class WindowExplorer(Pane):
+    """What any sliding window lets the text see: `WindowExplorer(run)`."""
+
+    hint = "What the attention window lets the model see of this text."
+
+    def __init__(self, run: Run | None = None, **rest: Any) -> None:
+        self.view = _views("View", WINDOW_VIEWS)
+        self.window = w.IntText(description="Window", **wide())
+        self.window.tooltip = "Tokens that each token sees, itself included."
+        super().__init__(run, [self.view, self.window], **rest)
+
+    def show(self, run: Run) -> None:
+        own = run.views.window.size if run.token_ids else None
+        self.window.value = own or len(run.prompt_token_ids) + len(run.token_ids)
+        super().show(run)
+
+    def views(self, run: Run, progress: Progress) -> Sequence[View]:
+        size = self.window.value
+        if size < 1:
+            raise ValueError(f"A window has at least 1 token, got {size}.")
+        views, own = run.views, run.views.window
+        window = own if size == own.size else window_of(views.model.backbone, size)
+        match self.view.value:
+            case "Mask":
+                shorter = None if size >= (own.size or len(views.text_ids)) else size
+                return [views.band_mask(shorter)]
+            case "Reach":
+                return [views.reach(run.explorer.position(self.token.focus), window)]
+            case "Cut off":
+                progress("Reading the text", None)
+                return [views.mass_cut(run.explained(size))]
+            case _:
+                return [views.ruler(window)]
+
+
+class AttentionViewer(Pane):
+    """Where heads look, layer by layer: `AttentionViewer(run)`."""
+
+    hint = NOT_EXPLANATION
+
+    def __init__(self, run: Run | None = None, **rest: Any) -> None:
+        self.view = _views("View", HEADS_VIEWS)
+        self.layer = w.IntSlider(
+            description="Layer", min=1, max=1, continuous_update=False, **wide()
+        )
+        self.head = w.IntSlider(
+            description="Head", min=1, max=1, continuous_update=False, **wide()
+        )
+        super().__init__(run, [self.view, self.layer, self.head], **rest)
+
+    def show(self, run: Run) -> None:
+        if run.token_ids:
+            backbone = run.views.model.backbone
+            self.layer.max = backbone.num_layers
+            self.head.max = backbone.num_query_heads
+        super().show(run)
+
+    def views(self, run: Run, progress: Progress) -> Sequence[View]:
+        layer, head = self.layer.value - 1, self.head.value - 1
+        focus = self.token.focus
+        return [run.explorer.heads(self.view.value, focus, layer, head, progress)]
+
+
+class Cache(Pane):
+    """Where keys and values lie in memory: `Cache(run)`."""
+
+    hint = "Where keys and values of this text lie in memory."
+    follows_token = False
+
+    def views(self, run: Run, progress: Progress) -> Sequence[View]:
+        del progress
+        return run.explorer.cache()
+
+
+class Tokens(Pane):
+    """The text, each token shaded by a score: `Tokens(run)`."""
+
+    hint = "All tokens with their numbers."
+    follows_token = False
+
+    def __init__(self, run: Run | None = None, **rest: Any) -> None:
+        labels = [(score.label, name) for name, score in SCORES.items()]
+        self.score = w.Dropdown(options=labels, description="Coloured by", **wide())
+        super().__init__(run, [self.score], **rest)
+
+    def views(self, run: Run, progress: Progress) -> Sequence[View]:
+        del progress
+        return [run.views.token_spans(self.score.value)]
+
+
+def _views(label: str, names: dict[str, str]) -> w.ToggleButtons:
+    return w.ToggleButtons(
+        options=list(names),
+        tooltips=list(names.values()),
+        description=label,
+        style={"button_width": "auto", "description_width": "132px"},
+    )
