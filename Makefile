@@ -10,7 +10,7 @@ INSTALL = $(BIN)/python -m pip install --disable-pip-version-check --constraint 
 INSTALL_PEERS = $(PEERS)/bin/python -m pip install --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format slow soak bench bench-peers lock clean
+.PHONY: help run test lint format docs lab notebooks slow soak bench bench-peers lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,7 +41,18 @@ format: $(VENV)/.test ## Format the code and mend what ruff can mend
 	$(BIN)/python -m ruff format
 	$(BIN)/python -m ruff check --fix
 
-slow: $(VENV)/.test ## The tests that take minutes
+docs: $(VENV)/.run ## Write docs/controls.md anew, from the code
+	@mkdir -p build
+	$(BIN)/python -m playground controls > build/controls.md
+	mv build/controls.md docs/controls.md
+
+lab: $(VENV)/.notebooks ## Open the notebooks in JupyterLab
+	@$(BIN)/python -m jupyterlab --notebook-dir=notebooks
+
+notebooks: $(VENV)/.notebooks ## Run all notebooks anew and keep what they show
+	$(BIN)/python notebooks/run.py
+
+slow: $(VENV)/.test $(VENV)/.notebooks ## The tests that take minutes, JupyterLab's and Voilà's too
 	$(BIN)/python -m pytest -m slow
 
 soak: $(VENV)/.test ## Eight people for half an hour, in bounded memory
@@ -53,10 +64,10 @@ bench: $(VENV)/.run ## How fast it is, beside the peers if there are any (BENCH=
 bench-peers: $(PEERS)/.installed ## Install keras-hub, transformers and llama.cpp for `make bench`
 
 # On the oldest Python, whose versions the later ones take too.
-lock: ## Resolve both requirements files anew into constraints.txt
+lock: ## Resolve the requirements files anew into constraints.txt
 	python3.11 -m venv --clear build/lock
 	build/lock/bin/python -m pip install pip==$(PIP_VERSION)
-	build/lock/bin/python -m pip install -r requirements.txt -r tests/requirements.txt
+	build/lock/bin/python -m pip install -r requirements.txt -r tests/requirements.txt -r notebooks/requirements.txt
 	head -n 2 constraints.txt > build/constraints.txt
 	build/lock/bin/python -m pip freeze --exclude pip >> build/constraints.txt
 	mv build/constraints.txt constraints.txt
@@ -94,6 +105,10 @@ $(VENV)/.run: requirements.txt constraints.txt $(BIN)/python $(BIN)/pip
 
 $(VENV)/.test: tests/requirements.txt $(VENV)/.run
 	$(INSTALL) -r tests/requirements.txt
+	@touch $@
+
+$(VENV)/.notebooks: notebooks/requirements.txt $(VENV)/.run
+	$(INSTALL) -r notebooks/requirements.txt
 	@touch $@
 
 # llama.cpp is built from source; where it cannot be, the bench goes on without it.

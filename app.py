@@ -26,6 +26,7 @@ import gradio as gr
 
 from playground.controls import BY_NAME, DTYPES
 from playground.engine import MAX_ACTIVE, Engine
+from playground.hosts.warm_up import warm_up_views
 from playground.models import MistralCausalLM
 from playground.presets import DEFAULT_PRESET
 from playground.session import start_engine
@@ -60,12 +61,14 @@ def more_models() -> dict[str, Callable[[], Engine[MistralCausalLM]]]:
 
 def start(name: str) -> Engine[MistralCausalLM]:
     """An engine for this page that loads a model."""
-    return start_engine(
+    engine = start_engine(
         name,
         warm_rows=whole_number("PLAYGROUND_PEOPLE", MAX_ACTIVE, maximum=MAX_ACTIVE),
         max_seconds=whole_number("PLAYGROUND_MAX_SECONDS", 600, maximum=86_400),
         dtype=dtype(),
     )
+    threading.Thread(target=warm_up_views, args=(engine,), daemon=True).start()
+    return engine
 
 
 def print_progress(engine: Engine[MistralCausalLM]) -> None:

@@ -43,20 +43,19 @@ function drawPart(part, pieces) {
 }
 
 function tokens() {
-  const prompt = [...parts.prompt.children];
-  const whole = prompt.length === 1 && !prompt[0].title;
-  return { list: [...(whole ? [] : prompt), ...parts.answer.children], prompt: whole ? 0 : prompt.length };
+  return [...parts.prompt.children, ...parts.answer.children].filter((span) => span.title);
 }
 
-function focus(span, tell = true) {
-  const { list, prompt } = tokens();
+function focus(span) {
   if (focused) focused.classList.remove("is-focused");
   focused = span;
   if (!span) return;
   span.classList.add("is-focused");
-  const index = list.indexOf(span);
-  voice.textContent = `Token ${index + 1} of ${list.length}: ${span.title}`;
-  if (tell) tellSoon(span.parentNode === parts.answer ? index - prompt : index, span.parentNode === parts.prompt);
+  const part = [...span.parentNode.children];
+  const index = part.indexOf(span);
+  const inPrompt = span.parentNode === parts.prompt;
+  voice.textContent = `${inPrompt ? "Prompt token" : "Token"} ${index + 1} of ${part.length}: ${span.title}`;
+  tellSoon(index, inPrompt);
 }
 
 let timer;
@@ -85,8 +84,7 @@ box.addEventListener("click", (event) => {
 box.addEventListener("keydown", (event) => {
   const step = { ArrowLeft: -1, ArrowRight: 1, Home: -Infinity, End: Infinity }[event.key];
   if (!step || event.ctrlKey || event.metaKey || event.altKey) return;
-  const { list } = tokens();
-  const shown = list.filter((span) => span.checkVisibility() && span.title);
+  const shown = tokens().filter((span) => span.checkVisibility());
   if (!shown.length) return;
   event.preventDefault();
   const at = shown.indexOf(focused);

@@ -5,7 +5,16 @@ import os
 import sys
 from collections.abc import Sequence
 
-from playground.commands import convert, evaluate, gallery, generate, models, train
+from playground.commands import (
+    controls,
+    convert,
+    evaluate,
+    examples,
+    gallery,
+    generate,
+    models,
+    train,
+)
 from playground.presets import LoadError
 
 
@@ -31,7 +40,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m playground")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (generate, models, convert, train, evaluate, gallery):
+    for command in (
+        generate,
+        controls,
+        models,
+        convert,
+        train,
+        evaluate,
+        gallery,
+        examples,
+    ):
         command.add_parser(commands)
     return parser
 

@@ -11,8 +11,6 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
-import keras
-
 from playground.engine import (
     Event,
     Finished,
@@ -26,6 +24,7 @@ from playground.engine import (
     TokenRecord,
     TopToken,
 )
+from playground.models.quantization import as_policy
 from playground.tokenizers import Tokenizer
 
 END_TOKEN_ID = 2
@@ -213,7 +212,7 @@ def scripted_model() -> SimpleNamespace:
         sliding_window=None,
         context_length=8192,
         compute_dtype="float32",
-        token_embedding=SimpleNamespace(dtype_policy=keras.DTypePolicy("float32")),
+        token_embedding=SimpleNamespace(dtype_policy=as_policy("float32")),
         count_params=lambda: 134_515_008,
     )
     tokenizer = Words()
@@ -225,6 +224,6 @@ def scripted_model() -> SimpleNamespace:
     return SimpleNamespace(
         backbone=backbone,
         text_preprocessor=preprocessor,
-        preset="smollm2_135m_instruct",
+        preset="scripted_model",
         name="scripted",
     )

@@ -38,12 +38,15 @@ def report() -> dict[str, Any]:
 def test_json_holds_the_whole_run(report: dict[str, Any]) -> None:
     assert set(report) == {
         "schema",
+        "model",
         "preset",
         "settings",
+        "prompt",
         "prompt_text",
         "prompt_token_ids",
         "answered",
         "token_ids",
+        "records",
         "text",
         "finish_reason",
         "stopped_by",
@@ -54,6 +57,8 @@ def test_json_holds_the_whole_run(report: dict[str, Any]) -> None:
     }
     assert report["schema"] == "mistral-playground/run/1"
     assert report["preset"] == "smollm2_135m_instruct"
+    assert report["model"]["preset"] == report["preset"]
+    assert report["prompt"] == "What is gravity?"
     assert report["text"].startswith("Gravity is a fundamental")
     assert len(report["token_ids"]) == 12
     assert report["finish_reason"] == "length"

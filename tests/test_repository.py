@@ -16,10 +16,17 @@ import pytest
 import yaml
 
 import playground
+from playground.controls import CONTROLS, SAMPLERS
+from playground.samplers import PRESETS
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
-COMMANDS = {"generate", "models", "convert", "train", "evaluate"}
+OPTIONAL = {"pandas"}  # for whoever has it
+COMMANDS = {
+    file.stem
+    for file in (ROOT / "playground" / "commands").glob("*.py")
+    if "def add_parser" in file.read_text()
+}
 PACKAGES = [
     playground.__name__,
     *(
@@ -48,14 +55,18 @@ def front_matter() -> dict[str, Any]:
 
 def third_party_imports() -> set[str]:
     """Top-level names that the code imports, neither Python's nor our own."""
-    files = [ROOT / "app.py", *(ROOT / "playground").rglob("*.py")]
+    folders = (ROOT / "playground", ROOT / "widgets")
+    files = [
+        ROOT / "app.py",
+        *(file for each in folders for file in each.rglob("*.py")),
+    ]
     nodes = [node for file in files for node in ast.walk(ast.parse(file.read_text()))]
     names = {
         alias.name for n in nodes if isinstance(n, ast.Import) for alias in n.names
     }
     names |= {n.module for n in nodes if isinstance(n, ast.ImportFrom) and n.module}
     tops = {name.partition(".")[0] for name in names}
-    return tops - sys.stdlib_module_names - {"playground"}
+    return tops - sys.stdlib_module_names - {"playground", "widgets", *OPTIONAL}
 
 
 def output_of(*arguments: str) -> str:
@@ -115,6 +126,43 @@ def test_the_readme_lists_every_part_of_the_library_and_nothing_else():
     assert {name for name in outer if not (ROOT / name).exists()} == set()
     parts = {path.name for path in (ROOT / "playground").iterdir()}
     assert inner == parts - {"__init__.py", "__pycache__"}
+
+
+def test_the_document_of_the_controls_is_up_to_date():
+    """`make docs` writes it."""
+    written = (ROOT / "docs" / "controls.md").read_text(encoding="utf-8")
+    assert output_of("-m", "playground", "controls") == written
+
+
+def test_the_document_has_every_control_and_every_named_chain():
+    lines = (ROOT / "docs" / "controls.md").read_text(encoding="utf-8").splitlines()
+    for control in CONTROLS:
+        (line,) = (
+            each
+            for each in lines
+            if each.startswith(f"| `{control.name}` | {control.label} | ")
+        )
+        readers = {name for name in SAMPLERS if control.acts_on(name)}
+        last = line.split("|")[-2]
+        named = {*re.findall("`([a-z_]+)`", last)}
+        assert readers == ({*SAMPLERS} - named if "all" in last else named)
+    for name, numbers in PRESETS.items():
+        (line,) = (each for each in lines if each.startswith(f"| {name} | "))
+        assert line.count("`") == 2 * len(numbers)
+
+
+def test_every_document_is_in_the_index_and_every_link_leads_somewhere():
+    index = (ROOT / "docs" / "README.md").read_text(encoding="utf-8")
+    documents = {path.name for path in (ROOT / "docs").glob("*.md")} - {"README.md"}
+    assert {name for name in documents if f"({name})" not in index} == set()
+    for page in [
+        ROOT / "README.md",
+        ROOT / "CHANGELOG.md",
+        *(ROOT / "docs").glob("*.md"),
+    ]:
+        text = page.read_text(encoding="utf-8")
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text):
+            assert (page.parent / target).exists(), (page.name, target)
 
 
 @pytest.mark.parametrize("package", PACKAGES)

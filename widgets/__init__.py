@@ -22,6 +22,7 @@ from widgets.figures import (
     show_comparison,
     show_head_groups,
     show_head_kinds,
+    show_keys,
     show_logit_lens,
     show_mask,
     show_mass_cut,
@@ -30,9 +31,11 @@ from widgets.figures import (
     show_ring,
     show_rollout,
     show_ruler,
+    show_salience,
     show_sampler_lab,
     show_samplers,
     show_tokens,
+    show_windows,
 )
 from widgets.panel import PlaygroundPanel
 from widgets.panes import (
@@ -65,6 +68,7 @@ __all__ = [
     "show_comparison",
     "show_head_groups",
     "show_head_kinds",
+    "show_keys",
     "show_logit_lens",
     "show_mask",
     "show_mass_cut",
@@ -73,7 +77,9 @@ __all__ = [
     "show_ring",
     "show_rollout",
     "show_ruler",
+    "show_salience",
     "show_sampler_lab",
     "show_samplers",
     "show_tokens",
+    "show_windows",
 ]

@@ -12,16 +12,20 @@ something is not there.
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 from playground.settings import GenerationSettings
 from playground.views.attention import layer_view
 from playground.views.comparison import comparison_view
 from playground.views.head_finder import head_finder_view
 from playground.views.head_groups import head_groups_view
+from playground.views.key_similarity import key_similarity_view
 from playground.views.logit_lens import logit_lens_view
+from playground.views.mass_cut import mass_cut_view
 from playground.views.rollout import rollout_view
+from playground.views.salience import salience_view
 from playground.views.text_units import Unit
+from playground.views.what_if import what_if_view
 from playground.views.window import Window, window_of
 from widgets.run import Run
 from widgets.shown import Shown
@@ -79,7 +83,13 @@ def show_reach(
 
 def show_mass_cut(run: Run, sliding_window: int | None = None) -> Shown:
     """How much attention the window takes away, by layer and head."""
-    return Shown(run.views.mass_cut(run.explained(sliding_window)))
+    explained, named = run.explained(sliding_window), run.views.labels
+    return Shown(mass_cut_view(explained, range(explained.num_layers), named))
+
+
+def show_windows(run: Run, windows: Sequence[int] | None = None) -> Shown:
+    """How well the text is predicted under other windows; None: some to try."""
+    return Shown(what_if_view(run.explained(), run.views.labels, windows))
 
 
 def show_attention(
@@ -120,6 +130,21 @@ def show_logit_lens(run: Run, position: int = -1) -> Shown:
     end = position % len(explained)
     near = range(max(0, end - LENS_POSITIONS + 1), end + 1)
     return Shown(logit_lens_view(explained, run.views.tokenizer, near))
+
+
+def show_salience(run: Run, index: int = -1) -> Shown:
+    """Which tokens before it a new token hangs on, by gradients."""
+    views, focus = run.views, run.focus(index)
+    before = run.explorer.position(focus) - 1
+    return Shown(salience_view(run.explained(), views.tokenizer, before))
+
+
+def show_keys(
+    run: Run, layer: int, head: int = 0, kind: Literal["keys", "values"] = "keys"
+) -> Shown:
+    """How alike the tokens are to a key/value head."""
+    named = run.views.labels
+    return Shown(key_similarity_view(run.explained(), layer, head, named, kind))
 
 
 def show_ring(run: Run) -> Shown:

@@ -108,25 +108,21 @@ class AttentionViewer(Pane):
 
     def __init__(self, run: Run | None = None, **rest: Any) -> None:
         self.view = _views("View", HEADS_VIEWS)
-        self.layer = w.IntSlider(
-            description="Layer", min=1, max=1, continuous_update=False, **wide()
-        )
-        self.head = w.IntSlider(
-            description="Head", min=1, max=1, continuous_update=False, **wide()
-        )
+        self.layer = _number("Layer")
+        self.head = _number("Head")
         super().__init__(run, [self.view, self.layer, self.head], **rest)
 
     def show(self, run: Run) -> None:
         if run.token_ids:
             backbone = run.views.model.backbone
-            self.layer.max = backbone.num_layers
-            self.head.max = backbone.num_query_heads
+            self.layer.max = backbone.num_layers - 1
+            self.head.max = backbone.num_query_heads - 1
         super().show(run)
 
     def views(self, run: Run, progress: Progress) -> Sequence[View]:
-        layer, head = self.layer.value - 1, self.head.value - 1
-        focus = self.token.focus
-        return [run.explorer.heads(self.view.value, focus, layer, head, progress)]
+        which, focus = self.view.value, self.token.focus
+        place = self.layer.value, self.head.value
+        return [run.explorer.heads(which, focus, *place, progress)]
 
 
 class Cache(Pane):
@@ -154,6 +150,13 @@ class Tokens(Pane):
     def views(self, run: Run, progress: Progress) -> Sequence[View]:
         del progress
         return [run.views.token_spans(self.score.value)]
+
+
+def _number(label: str) -> w.IntSlider:
+    """Counted from 0, as the pictures do."""
+    return w.IntSlider(
+        description=label, min=0, max=0, continuous_update=False, **wide()
+    )
 
 
 def _views(label: str, names: dict[str, str]) -> w.ToggleButtons:

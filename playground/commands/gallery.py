@@ -16,16 +16,17 @@ SCALE = 1.5  # pixels of an image for each CSS pixel
 
 _HEAD = """# Gallery
 
-Every picture of the playground, from real runs. `python -m playground gallery {folder}`
-makes this page anew.
+Every picture of the playground, from real runs.
+`python -m playground gallery {folder}` makes this page anew.
 
 Each has a light and a dark form, and a narrow one for phones. Colours go evenly from
 light to dark, and so say the same without colour vision; hatching, dashes and frames
 tell kinds apart. Each image has its words as alternative text, and carries its title,
 these words and the settings of the run.
 
-**{note}** What changes something and measures again says more about why: look at
-`what_if`, where the window is another one, and at `salience`.
+**{note}**
+What changes something and measures again says more about why: see "What if", where the
+window is another one, and "Salience".
 """
 
 
@@ -97,11 +98,11 @@ def _section(example: Example, folder: Path) -> list[str]:
 def _entry(scene: Scene, path: str) -> str:
     words = escape(scene.view.words())
     return (
-        f"### {scene.name}\n\n{scene.how_to_read}\n\n"
+        f"### {scene.name.replace('_', ' ').capitalize()}\n\n{scene.how_to_read}\n\n"
         f'<img src="{path}" width="720" alt="{words}">\n'
     )
 
 
 def _quoted(prompt: str) -> str:
-    lines = "\n".join(f"    {line}" for line in prompt.splitlines())
+    lines = "\n".join(f"    {line}".rstrip() for line in prompt.splitlines())
     return f"The prompt:\n\n{lines}\n"

@@ -261,8 +261,8 @@ def _of_heads(views: RunViews, text: Explained) -> Iterator[Scene]:
         name="attention",
         view=views.attention(text, layer, head),
         how_to_read="The clearest induction head here. Each row is a token, and its "
-        "dark fields are where the head reads; for a word that was there before, that "
-        "is what came after it then.",
+        "dark fields are where the head reads. Where it works, a word that was there "
+        "before looks at what came after it then.",
     )
     by: Unit = "line" if "\n" in views.run.prompt_text else "word"
     yield Scene(

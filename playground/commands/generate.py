@@ -4,7 +4,6 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
@@ -14,11 +13,9 @@ from playground.controls import (
     CONTROLS,
     DTYPES,
     Control,
-    parse_biases,
-    parse_ids,
-    parse_token_ids,
     unescaped,
 )
+from playground.hosts.form import read_value
 from playground.presets import DEFAULT_PRESET
 from playground.settings import GenerationSettings
 
@@ -41,8 +38,10 @@ def add_parser(commands: Any) -> None:
         help="what from_preset takes (default: %(default)s)",
     )
     add("--dtype", choices=DTYPES, help="of the weights (default: the fastest here)")
+    lengths = parser.add_mutually_exclusive_group()
     for control in CONTROLS:
-        _add_control(add, control)
+        is_length = control.name in LENGTHS
+        _add_control(lengths.add_argument if is_length else add, control)
     add("--json", action="store_true", help="print one JSON object at the end instead")
 
 
@@ -64,25 +63,14 @@ def _add_control(add: Any, control: Control) -> None:
             default = None if control.name in LENGTHS else control.default
             add(flag, type=kind, default=default, metavar="N", **common)
         case _:
-            read = {"stop_ids": parse_token_ids, "token_ids": parse_ids}
-            reader = _worded(read.get(control.kind, parse_biases))
-            add(flag, type=reader, default=control.default, metavar="IDS", **common)
-
-
-def _worded(read: Callable[[str], Any]) -> Callable[[str], Any]:
-    """argparse shows the words of its own error only."""
-
-    def reader(typed: str) -> Any:
-        try:
-            return read(typed)
-        except ValueError as fault:
-            raise argparse.ArgumentTypeError(str(fault)) from None
-
-    return reader
+            add(flag, default=control.default, metavar="IDS", **common)
 
 
 def _settings(options: argparse.Namespace) -> GenerationSettings:
-    values = {control.name: getattr(options, control.name) for control in CONTROLS}
+    values = {
+        control.name: read_value(control, getattr(options, control.name))
+        for control in CONTROLS
+    }
     values["stop_strings"] = tuple(map(unescaped, values["stop_strings"]))
     if values["max_new_tokens"] is None and values["max_length"] is None:
         values["max_new_tokens"] = BY_NAME["max_new_tokens"].default

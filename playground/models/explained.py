@@ -92,7 +92,7 @@ def explain(
 class Explained:
     """A text that was read; made by `explain`. Not to be used by two threads at once.
 
-    Memory: the inputs of as many layers as fit into 256 MB, or every n-th; those of
+    Memory: the inputs of as many layers as fit into 320 MB, or every n-th; those of
     the layers between two of them, while one of these is looked at; for a question the
     rows of 256 tokens. Weights are the ones that the text was read with.
     """

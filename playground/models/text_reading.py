@@ -1,7 +1,7 @@
 """A text that was read layer by layer, and what each layer was given.
 
 T tokens, D hidden dim. Of long texts only the inputs of every n-th layer are kept, so
-many that they fit into 256 MB; those between two of them are computed again, together,
+many that they fit into 320 MB; those between two of them are computed again, together,
 when one is asked for.
 """
 
@@ -21,7 +21,7 @@ from playground.models.layer_programs import (
 from playground.presets import Progress
 
 MAX_TOKENS = 8192
-KEPT_BYTES = 256 * 2**20
+KEPT_BYTES = 320 * 2**20
 
 Stopped = Callable[[], bool]
 """Asked now and then; True ends what is going on, with ExplainStopped."""

@@ -259,7 +259,7 @@ def _answer_pieces(
     tokenizer: Tokenizer, prompt: Sequence[int], ids: Sequence[int]
 ) -> list[str]:
     """Without what never became a character, which is left for the last one."""
-    stream = TextStream(tokenizer)
+    stream = TextStream(tokenizer, context_ids=_known(tokenizer, prompt))
     return [_pushed(stream, tokenizer, token_id) for token_id in ids]
 
 

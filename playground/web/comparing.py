@@ -8,10 +8,11 @@ from typing import Any
 
 from playground.comparison import Comparison
 from playground.controls import SAMPLERS
-from playground.hosts.view_html import message_html, numbers_html
+from playground.hosts.view_html import message_html, numbers_html, table_html
 from playground.settings import GenerationSettings
 from playground.tokenizers import Tokenizer
 from playground.views.comparison import ComparedRun, ComparisonView, comparison_view
+from playground.views.view import Table
 from playground.web.tab import Tab
 
 SECONDS_BETWEEN_UPDATES = 0.25
@@ -67,16 +68,14 @@ def _run(run: ComparedRun, shared: int) -> str:
     )
 
 
+def _shared(texts: Sequence[str]) -> int:
+    """How many characters all of them begin with."""
+    together = enumerate(zip(*texts, strict=False))
+    differing = (n for n, characters in together if len(set(characters)) > 1)
+    return next(differing, min(map(len, texts)))
+
+
 def stop_html(words: str, rows: Sequence[tuple[str, str, str]]) -> str:
     """How a stop text is written in several places."""
-    cells = "".join(
-        f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>"
-        for row in rows
-    )
-    head = "".join(
-        f'<th scope="col">{name}</th>' for name in ("where", "ids", "tokens")
-    )
-    return (
-        f'<p class="view-caption">{escape(words)}</p><div class="numbers"><table>'
-        f"<thead><tr>{head}</tr></thead><tbody>{cells}</tbody></table></div>"
-    )
+    table = table_html(Table(columns=("where", "ids", "tokens"), rows=tuple(rows)))
+    return f'<p class="view-caption">{escape(words)}</p>{table}'

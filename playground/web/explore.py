@@ -1,6 +1,7 @@
 """What happens in the tabs below the text: one handler shows whichever is open."""
 
 from collections.abc import Callable, Iterator, Sequence
+from html import escape
 from typing import Any
 
 import gradio as gr
@@ -88,7 +89,7 @@ class Exploration:
                 stopped,
             )
             html = "".join(_html(view, dark=dark, narrow=narrow) for view in views)
-            return explorer.name(focus), html
+            return escape(explorer.name(focus)), html
 
         for step in in_steps(work):
             if question != tab.questions:

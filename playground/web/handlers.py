@@ -10,6 +10,7 @@ import gradio as gr
 
 from playground.controls import BY_NAME
 from playground.engine import Beams, Event, Finished, Step
+from playground.hosts.examples import stored_answers
 from playground.hosts.form import (
     KNOBS,
     SHOWN,
@@ -19,9 +20,11 @@ from playground.hosts.form import (
 )
 from playground.hosts.model_card import model_card
 from playground.hosts.pace import Pace
+from playground.hosts.spans import spans_value
 from playground.hosts.status import (
     STARTING,
     RunFacts,
+    Status,
     engine_status,
     fault_status,
     run_status,
@@ -30,7 +33,6 @@ from playground.models import MistralCausalLM
 from playground.session import Session
 from playground.settings import GenerationSettings
 from playground.web.offer import Offer
-from playground.web.spans import spans_value
 from playground.web.tab import Tab
 from playground.web.taking_away import fields_of, query_of
 
@@ -38,6 +40,7 @@ Updates = tuple[Any, ...]
 _DEFAULTS = GenerationSettings()
 Start = Callable[[Session, GenerationSettings], Iterator[Event]]
 
+STORED = "A stored answer, seed {seed}. Generate writes your own."
 NOTHING: Updates = (gr.skip(), gr.skip(), gr.skip(), gr.skip())
 """For output, status, Stop and the answers' buttons."""
 
@@ -59,8 +62,8 @@ class Handlers:
         From its first run on, a tab's status tells of its runs.
         """
         engine = tab.session.engine
-        has_run = tab.session.version is not None
-        status = gr.skip() if has_run else engine_status(engine).value()
+        is_told = tab.told or tab.session.version is not None
+        status = gr.skip() if is_told else engine_status(engine).value()
         waiting = engine.status.phase in ("loading", "compiling")
         card = model_card(Path(tab.model).name, engine.model)
         return card, status, gr.Timer(active=waiting), *_fitting(engine.model)
@@ -73,19 +76,21 @@ class Handlers:
             link, values = fields_of(query)
             if not link.prompt and not link.preset and link.settings == _DEFAULTS:
                 return nothing
-            if link.preset:
-                tab.choose(link.preset)
         except ValueError as fault:
+            tab.told = True
             return (*nothing[:2], fault_status(fault).value(), *nothing[3:])
-        sampler = link.settings.sampler
+        faults = [f"an unknown part, {part}" for part in link.unknown]
+        if link.preset and not tab.choose_by_link(link.preset):
+            faults.append(f"{link.preset}, a model that this page does not offer")
+        status, sampler = gr.skip(), link.settings.sampler
+        if faults:
+            tab.told = True
+            words = f"This link asks for {', and for '.join(faults)}."
+            status = fault_status(ValueError(words)).value()
         shown = [
             gr.update(value=value, visible=control.acts_on(sampler))
             for control, value in zip(SHOWN, values, strict=True)
         ]
-        status = gr.skip()
-        if link.unknown:
-            words = f"This link has parts that are not known here: {link.unknown}."
-            status = fault_status(ValueError(words)).value()
         chains = gr.update(visible=sampler == "chain")
         return link.prompt, tab.model, status, chains, *shown
 
@@ -135,6 +140,21 @@ class Handlers:
             return session.go_on(wanted, position=place.index, token_id=token_id)
 
         yield from self._runs(tab, request, values, start)
+
+    def example(self, tab: Tab, number: int) -> Updates:
+        """Show the stored answer of an example, if the model in use wrote it."""
+        stored, session = stored_answers()[number], tab.session
+        written_by = stored.run.model
+        if written_by is None or written_by.preset != Path(tab.model).name:
+            return NOTHING
+        tab.start()
+        if number not in tab.examples:
+            tab.examples[number] = session.tree.add(stored.copy_of_run()).number
+        session.show(tab.examples[number])
+        status = Status(phase="done", words=STORED.format(seed=stored.run.seed))
+        tab.told = True
+        answers = answers_value(session, live=False)
+        return stored.spans, status.value(), gr.Button(interactive=False), answers
 
     def turn(self, tab: Tab, event: gr.EventData) -> Updates:
         """Show the answer before or after this one; the run that goes on stops."""

@@ -49,6 +49,7 @@ class Parts:
     timer: gr.Timer
     card: gr.HTML
     model: gr.Radio
+    examples: list[gr.Button]
     prompt: Component
     controls: dict[str, Component]
     chains: gr.Row
@@ -69,7 +70,7 @@ def draw(handlers: Handlers) -> Parts:
     with gr.Column(elem_id="main"):
         with gr.Column(elem_id="form"):
             model = _model(handlers)
-            prompt, controls, chains = _form(handlers)
+            prompt, controls, chains, examples = _form(handlers)
             start, stop = _actions()
         with gr.Column(elem_id="result"):
             status, output = _status(handlers), _output()
@@ -90,6 +91,7 @@ def draw(handlers: Handlers) -> Parts:
         timer=timer,
         card=card,
         model=model,
+        examples=examples,
         prompt=prompt,
         controls=controls,
         chains=chains,
@@ -126,7 +128,9 @@ def _model(handlers: Handlers) -> gr.Radio:
     )
 
 
-def _form(handlers: Handlers) -> tuple[Component, dict[str, Component], gr.Row]:
+def _form(
+    handlers: Handlers,
+) -> tuple[Component, dict[str, Component], gr.Row, list[gr.Button]]:
     prompt = gr.Textbox(
         label=PROMPT_LABEL,
         placeholder=PROMPT_PLACEHOLDER,
@@ -154,7 +158,7 @@ def _form(handlers: Handlers) -> tuple[Component, dict[str, Component], gr.Row]:
         button.click(
             None, None, [prompt, controls["chat"]], js=fill, api_visibility="private"
         )
-    return prompt, controls, chains
+    return prompt, controls, chains, examples
 
 
 def _penalties() -> dict[str, Component]:

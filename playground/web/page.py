@@ -1,6 +1,7 @@
 """Builds the page: the parts of the layout, each connected to its handler."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import gradio as gr
@@ -83,6 +84,10 @@ def _connect(
     ):
         run = begins(handler, inputs, runs, **RUNNING, **ON_MODEL)
         _then_show(run.then, parts, exploration.show, shown)
+    for number, button in enumerate(parts.examples):
+        shows = partial(handlers.example, number=number)
+        opened = button.click(shows, parts.tab, runs, **AT_ONCE)
+        _then_show(opened.then, parts, exploration.show, shown)
     turn = parts.answers.select(handlers.turn, parts.tab, runs, **AT_ONCE)
     _then_show(turn.then, parts, exploration.show, shown)
     _connect_tabs(parts, exploration, shown)

@@ -1,6 +1,7 @@
 """One browser tab."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from playground.comparison import Comparison
@@ -33,6 +34,10 @@ class Tab:
         self.latest_run = 0
         self.questions = 0
         """How many the open tab was asked; only the last one is answered."""
+        self.examples: dict[int, int] = {}
+        """Numbers of stored answers, and what runs they are in the session."""
+        self.told = False
+        """Whether the status says something that has to be read first."""
         self.files = 0
         """How many were asked for; each new number is a new file to the browser."""
         self.opened = TABS[0]
@@ -65,10 +70,19 @@ class Tab:
         self.start()
         self.model = model
 
+    def choose_by_link(self, preset: str) -> bool:
+        """Use the model that a link names, if this page offers one of that name."""
+        for name in self.offer.names:
+            if preset in (name, Path(name).name):
+                if name != self.model:
+                    self.choose(name)
+                return True
+        return False
+
     def start(self) -> int:
         """End the run before, if any, and number the new one."""
         self.latest_run += 1  # first: what the run before says from now on is not drawn
-        self.focus = None
+        self.focus, self.told = None, False
         self.stop()
         return self.latest_run
 

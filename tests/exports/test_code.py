@@ -265,3 +265,13 @@ def test_what_keras_hub_cannot_load_or_stop_at_is_said(tokenizer: Tokenizer) -> 
     assert f"stop_token_ids={sorted(tokenizer.stop_token_ids)}" in code
     local = made_up("a", sampler="greedy")
     assert "put its path in" in keras_hub_code(local, tokenizer)
+
+
+def test_a_comment_of_several_lines_is_a_comment_in_each(tokenizer: Tokenizer) -> None:
+    run = made_up("a", sampler="greedy")
+    run.model = ModelFacts(
+        preset="shakespeare_mistral", dtype="x" * 40, sliding_window=64
+    )
+    before, _, _ = keras_hub_code(run, tokenizer).partition("import os\n")
+    assert "\n#     dtype=" in before
+    assert all(line.startswith("#") for line in before.splitlines())

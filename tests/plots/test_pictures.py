@@ -74,6 +74,15 @@ def test_a_png_says_what_it_shows():
     assert picture(VIEWS["reach"], settings=settings, scale=1.0) == made
 
 
+@pytest.mark.parametrize("name", ["rollout", "keys"])
+def test_few_colors_are_as_good_as_all(name):
+    every = BytesIO()
+    figure(VIEWS[name]).savefig(every, dpi=100)
+    few = BytesIO(picture(VIEWS[name], scale=1.0))
+    pixels = [np.asarray(Image.open(file).convert("RGB"), int) for file in (every, few)]
+    assert np.abs(pixels[0] - pixels[1]).max() < 0.05 * 255
+
+
 def test_an_svg_says_what_it_shows():
     view = all_views(HOSTILE)["salience"]
     made = picture(view, "svg", settings={"prompt": "<&\x00>"})

@@ -111,6 +111,11 @@ def test_a_ring_that_grows_says_which_slots_were_not_there(programs):
     assert (view.now != NO_SLOT).all()
 
 
+def test_a_chunks_padding_takes_slots_too():
+    view = ring_view(tuple("abc"), 3, 7, lambda end, _: end, chunks=(2, 5))
+    assert view.now.tolist() == [0, 1, 2, -1]
+
+
 def test_a_long_run_is_told_in_few_moments(programs):
     view = ring_view(
         tuple("x" * 5000), 1000, 7, programs.slots_for, chunks=(2, 5), max_moments=20

@@ -19,11 +19,11 @@ def test_perplexity_is_of_the_recorded_tokens_alone() -> None:
 
 
 def test_distinct_tokens_and_pairs() -> None:
-    summary = run_summary([1, 2, 1, 2, 1])
-    assert summary.distinct_1 == pytest.approx(2 / 5)
-    assert summary.distinct_2 == pytest.approx(2 / 4)  # 1 2 and 2 1
+    summary = run_summary([1, 2, 1, 2, 1, 1])
+    assert summary.distinct_1 == pytest.approx(2 / 6)
+    assert summary.distinct_2 == pytest.approx(3 / 5)  # 1 2, 2 1 and 1 1
     assert summary.words() == (
-        "5 tokens · 40.0% of the tokens different · 50.0% of the pairs different"
+        "6 tokens · 33.3% of the tokens different · 60.0% of the pairs different"
     )
 
 

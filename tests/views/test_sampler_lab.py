@@ -74,6 +74,13 @@ def test_losers_stay_with_what_they_had() -> None:
     assert last.kept == pytest.approx(0.5, rel=1e-4)
 
 
+def test_a_token_that_only_the_chain_likes_is_shown_too() -> None:
+    view = lab(SamplerValues(logit_bias=((200, 25.0),)))
+    assert view.token_ids == (2, 3, 4, 5, 200)
+    assert [stage.stage for stage in view.stages] == ["model", "bias"]
+    assert view.stages[-1].probabilities[-1] > 0.9
+
+
 def test_the_pick_is_the_chains_draw_in_both_views() -> None:
     values = SamplerValues(temperature=1.5, top_k=4, repetition_penalty=1.2)
     picks = set()

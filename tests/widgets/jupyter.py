@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -9,8 +10,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-
-import jupyter_core.paths
 
 ROOT = Path(__file__).parent.parent.parent
 LAB_SETTINGS = {
@@ -45,26 +44,25 @@ def _cell(number: int, source: str) -> dict[str, Any]:
 @contextmanager
 def jupyter(application: str, home: Path, *arguments: str) -> Iterator[str]:
     """The address of `jupyter lab` or `jupyter voila`, which runs meanwhile."""
-    runtime = home / "runtime"
+    port = free_port()
     environment = {
         **os.environ,
         "JUPYTER_CONFIG_DIR": str(home / "config"),
         "JUPYTER_DATA_DIR": str(home / "data"),
-        "JUPYTER_RUNTIME_DIR": str(runtime),
+        "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
         "JUPYTERLAB_SETTINGS_DIR": str(home / "settings"),
         "JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces"),
-        "JUPYTER_PATH": os.pathsep.join(jupyter_core.paths.jupyter_path()),
         "PYTHONPATH": str(ROOT),
         "PYTHONWARNINGS": "ignore",
     }
     _write_settings(home / "settings")
-    command = [sys.executable, "-m", application, *arguments]
+    command = [sys.executable, "-m", application, f"--port={port}", *arguments]
     with open(home / "log.txt", "wb") as log:
         server = subprocess.Popen(
             command, cwd=home, env=environment, stdout=log, stderr=log
         )
     try:
-        yield _address(server, home, runtime)
+        yield _address(server, port, home / "log.txt")
     finally:
         server.terminate()
         server.wait(20)
@@ -78,11 +76,19 @@ def _write_settings(folder: Path) -> None:
         file.write_text(json.dumps(values))
 
 
-def _address(server: "subprocess.Popen[bytes]", home: Path, runtime: Path) -> str:
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _address(server: "subprocess.Popen[bytes]", port: int, log: Path) -> str:
+    """Its address, once it answers."""
     ends = time.monotonic() + 90
     while time.monotonic() < ends and server.poll() is None:
-        for file in runtime.glob("jpserver-*.json"):
-            if not file.name.endswith("open.html"):
-                return str(json.loads(file.read_text())["url"])
-        time.sleep(0.2)
-    raise AssertionError((home / "log.txt").read_text()[-3000:])
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            return f"http://127.0.0.1:{port}/"
+        except OSError:
+            time.sleep(0.2)
+    raise AssertionError(log.read_text()[-3000:])

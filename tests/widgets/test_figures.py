@@ -22,14 +22,8 @@ from widgets import (
 )
 from widgets.engines import _lent, borrow, give_back
 
+pytestmark = pytest.mark.usefixtures("no_drawing")
 SETTINGS = {"chat": False, "stop_token_ids": None, "seed": 3, "max_new_tokens": 12}
-
-
-@pytest.fixture(scope="module")
-def model(preprocessor):
-    """Window 7, two key/value heads, a head_dim of its own."""
-    size = preprocessor.tokenizer.vocabulary_size()
-    return MistralCausalLM(tiny_model(vocabulary_size=size).backbone, preprocessor)
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +45,9 @@ PICTURES = {
     "show_head_kinds": {},
     "show_rollout": {},
     "show_logit_lens": {},
+    "show_windows": {"windows": (2, 7)},
+    "show_salience": {"index": 3},
+    "show_keys": {"layer": 1, "head": 1},
     "show_ring": {},
     "show_memory": {},
 }
@@ -95,8 +92,8 @@ def test_runs_are_compared_where_they_part(model, run):
 
 def test_a_picture_is_saved_with_its_ending(run, tmp_path):
     shown = widgets.show_memory(run)
-    shown.save(tmp_path / "memory.svg")
-    assert (tmp_path / "memory.svg").read_text().lstrip().startswith("<?xml")
+    shown.save(tmp_path / "memory.PNG")
+    assert (tmp_path / "memory.PNG").read_bytes() == shown.png
     with pytest.raises(ValueError, match=r"a \.png or an \.svg, got 'memory\.gif'"):
         shown.save(tmp_path / "memory.gif")
 
@@ -144,12 +141,12 @@ def words(pane):
 
 def test_another_layer_and_view_are_drawn_when_they_are_chosen(run):
     viewer = AttentionViewer(run)
-    assert (viewer.layer.min, viewer.layer.max, viewer.head.max) == (1, 3, 4)
+    assert (viewer.layer.min, viewer.layer.max, viewer.head.max) == (0, 2, 3)
     assert "heads of layer 0 over" in words(viewer)
-    viewer.layer.value = 3
+    viewer.layer.value = 2
     assert "heads of layer 2 over" in words(viewer)
     viewer.view.value = "Head"
-    viewer.head.value = 2
+    viewer.head.value = 1
     assert "Head 1 of layer 2 over" in words(viewer)
 
 

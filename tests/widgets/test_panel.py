@@ -12,6 +12,8 @@ import widgets
 from tests.scripted import ANSWER, Scripted, loading
 from widgets import panel as panel_module
 
+pytestmark = pytest.mark.usefixtures("no_drawing")
+
 
 def text(panel) -> str:
     """The output's text, tags taken off."""

@@ -5,19 +5,18 @@ import pytest
 from gradio_client import Client
 
 from playground.controls import BY_NAME
-from playground.engine import Engine
 from playground.hosts.explorer import HEADS_VIEWS, WINDOW_VIEWS
 from playground.hosts.form import EXAMPLES, as_typed, read_value
-from playground.models import MistralCausalLM
 from playground.sampler_choice import sampler_of
 from playground.settings import GenerationSettings
 from playground.web import build
-from tests.conftest import tiny_model
 from tests.scripted import Scripted
 from tests.web.conftest import serve
 from widgets import generate
+from widgets.engines import borrow
 from widgets.form import Form
 
+pytestmark = pytest.mark.usefixtures("no_drawing")
 BESIDE_THE_TEXT = "strip_prompt"
 
 
@@ -126,19 +125,9 @@ SETTINGS = {
 }
 
 
-@pytest.fixture(scope="module")
-def engine(preprocessor):
-    backbone = tiny_model(
-        vocabulary_size=preprocessor.tokenizer.vocabulary_size()
-    ).backbone
-    model = MistralCausalLM(backbone, preprocessor)
-    engine = Engine(lambda _report: model, warm_length=0)
-    engine.wait()
-    yield engine
-    engine.close()
-
-
-def test_the_same_text_and_records_from_page_panel_and_python(engine, panel_for):
+def test_the_same_text_and_records_from_page_panel_and_python(model, panel_for):
+    engine = borrow(model)
+    assert engine.wait().phase == "ready"
     demo = build(engine, "tiny")
     try:
         client = Client(serve(demo), verbose=False)
@@ -146,16 +135,16 @@ def test_the_same_text_and_records_from_page_panel_and_python(engine, panel_for)
         from_page = client.predict("the sea", **sent, api_name="/generate")
     finally:
         demo.close(verbose=False)
-    panel = panel_for(engine)
+    panel = panel_for(model)
     panel.generate("the sea", **SETTINGS)
     assert panel.join(60)
-    run = generate(engine, "the sea", **SETTINGS)
+    run = generate(model, "the sea", **SETTINGS)
     assert panel.run.text == run.text == from_page != ""
     assert panel.run.tokens == run.tokens
     settings = GenerationSettings(**SETTINGS)
     steps = [
         event
-        for event in engine.model.stream(
+        for event in model.stream(
             "the sea",
             max_new_tokens=settings.max_new_tokens,
             stop_token_ids=None,

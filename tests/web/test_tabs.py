@@ -1,0 +1,198 @@
+"""Tokens, tabs, answers and links, in a real browser over a scripted engine."""
+
+import json
+import re
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.scripted import Scripted, loading
+from tests.web.test_page import generate, output, status
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def tab(page, scripted, open_tab):
+    """A tab with an answer of four tokens."""
+    scripted.allow(None)
+    tab = open_tab(page.url)
+    tab.get_by_label("New tokens").fill("4")
+    generate(tab)
+    expect(status(tab)).to_contain_text("Reached 4 new tokens")
+    return tab
+
+
+def token(tab, index):
+    return tab.locator(".output-answer > span").nth(index)
+
+
+def where(tab):
+    return tab.locator("#where")
+
+
+def panel(tab, name):
+    tab.get_by_role("tab", name=name).click()
+    return tab.locator(f"#panel-{name.lower().replace(' ', '-')}")
+
+
+def test_a_token_leads_to_its_candidates_by_mouse_and_by_keyboard(tab):
+    expect(where(tab)).to_have_text("Token 4 of 4: ␣word3")
+    token(tab, 1).click()
+    expect(where(tab)).to_have_text("Token 2 of 4: ␣word1")
+    candidates = tab.locator("#panel-candidates")
+    expect(candidates).to_contain_text(
+        "Kept 2 of 100 tokens · 80.0% of the probability"
+    )
+    expect(candidates.get_by_role("row", name=re.compile("^␣word1"))).to_contain_text(
+        "taken"
+    )
+    output(tab).focus()
+    tab.keyboard.press("ArrowRight")
+    expect(where(tab)).to_have_text("Token 3 of 4: ␣word2")
+    expect(tab.locator(".output-voice")).to_contain_text("Token 3 of 4: ␣word2")
+    tab.keyboard.press("Home")
+    expect(where(tab)).to_have_text("Token 1 of 4: ␣word0")
+
+
+def test_another_candidate_begins_a_branch_and_nothing_is_lost(tab):
+    token(tab, 1).click()
+    expect(where(tab)).to_have_text("Token 2 of 4: ␣word1")
+    tab.get_by_role("button", name="Write on from <unk> instead").click()
+    expect(output(tab)).to_have_text(
+        "word0<unk> word2 word3 word4 word5", use_inner_text=True
+    )
+    place = tab.locator(".answers-place")
+    expect(place).to_have_text("2/2")
+    tab.get_by_role("button", name="Undo").click()
+    expect(output(tab)).to_have_text("word0 word1 word2 word3", use_inner_text=True)
+    expect(status(tab)).to_contain_text("Reached 4 new tokens")
+    expect(place).to_have_text("1/2")
+    tab.get_by_role("button", name="Redo").click()
+    expect(output(tab)).to_contain_text("<unk>")
+
+
+def test_an_answer_goes_on(tab):
+    tab.get_by_role("button", name="Continue", exact=True).click()
+    expect(output(tab)).to_have_text(
+        "word0 word1 word2 word3 word4 word5 word6 word7", use_inner_text=True
+    )
+
+
+def test_the_text_is_coloured_without_asking_the_server(tab):
+    def background():
+        return token(tab, 0).evaluate("span => getComputedStyle(span).backgroundColor")
+
+    plain = background()
+    tab.get_by_role("radio", name="Surprisal").check()
+    assert background() != plain
+    expect(token(tab, 0)).to_have_attribute(
+        "title", re.compile(r"^␣word0 · probability 0.5 · surprisal 1 · ")
+    )
+
+
+def test_the_address_asks_for_the_same_in_a_new_browser(tab, page, open_tab):
+    tab.get_by_label("Temperature").first.fill("0.45")
+    tab.get_by_role("radio", name="Min-p").check()
+    generate(tab, "A prompt with ünïcode & more?")
+    expect(status(tab)).to_contain_text("Reached")
+    expect(tab).to_have_url(re.compile("sampler=min_p"))
+    query = urlsplit(tab.url).query
+    other = open_tab(f"{page.url}?{query}")
+    prompt = other.get_by_label("Prompt", exact=True)
+    expect(prompt).to_have_value("A prompt with ünïcode & more?")
+    expect(other.get_by_role("radio", name="Min-p")).to_be_checked()
+    expect(other.get_by_label("New tokens")).to_have_value("4")
+
+
+def test_a_broken_link_is_told_in_words(page, open_tab):
+    tab = open_tab(f"{page.url}?temperature=hot")
+    expect(status(tab)).to_contain_text("Temperature must be")
+
+
+def test_samplers_are_compared_side_by_side(tab):
+    compared = panel(tab, "Compare")
+    tab.get_by_role("button", name="Compare", exact=True).click()
+    expect(compared).to_contain_text("word0 word1 word2 word3")
+    expect(compared.locator("article")).to_have_count(3)
+
+
+def test_a_stop_text_is_shown_in_its_tokens(tab):
+    panel(tab, "Tokens")
+    # A field is shown a moment before Gradio hears it.
+    tab.get_by_label("Stop builder").press_sequentially("END", delay=300)
+    expect(tab.locator("#tabs")).to_contain_text("after a full stop")
+
+
+def test_all_tokens_stand_in_a_table(tab):
+    tokens = panel(tab, "Tokens")
+    expect(tokens.get_by_role("img")).to_have_attribute("alt", re.compile("4 tokens"))
+    tokens.get_by_text("Numbers").click()
+    expect(tokens.get_by_role("row", name=re.compile("␣word3"))).to_be_visible()
+
+
+def test_a_run_is_saved_as_a_file(tab):
+    tab.get_by_text("Share and save").click()
+    with tab.expect_download() as saved:
+        tab.get_by_role("button", name="Run (JSON)").click()
+    run = json.loads(saved.value.path().read_text())
+    assert saved.value.suggested_filename == "run.json"
+    assert run["text"] == " word0 word1 word2 word3"
+    assert len(run["records"]) == 4
+
+
+def test_another_model_has_its_own_answers(page_for, scripted, open_tab):
+    scripted.allow(None)
+    other = Scripted(answer=(" another",) * 9)
+    other.allow(None)
+    page = page_for(scripted, more={"small": lambda: other})
+    tab = open_tab(page.url)
+    tab.get_by_label("New tokens").fill("2")
+    generate(tab)
+    expect(output(tab)).to_have_text("word0 word1", use_inner_text=True)
+    tab.get_by_role("radio", name="small").check()
+    expect(output(tab)).to_contain_text("The text appears here")
+    generate(tab)
+    expect(output(tab)).to_have_text("another another", use_inner_text=True)
+    tab.get_by_role("radio", name="scripted_model").check()
+    expect(output(tab)).to_have_text("word0 word1", use_inner_text=True)
+
+
+def test_hostile_tokens_are_text_everywhere(page_for, open_tab):
+    hostile = '"><img src=x onerror="window.hacked=1">'
+    scripted = Scripted(answer=(hostile, "<script>window.hacked=1</script>"))
+    scripted.allow(None)
+    tab = open_tab(page_for(scripted).url)
+    generate(tab, hostile)
+    expect(status(tab)).to_contain_text("Stopped")
+    expect(where(tab)).to_contain_text("script>")
+    token(tab, 0).click()
+    expect(tab.locator("#panel-candidates")).to_contain_text("img")
+    panel(tab, "Compare")
+    tab.get_by_role("button", name="Compare", exact=True).click()
+    expect(tab.locator("#panel-compare article")).to_have_count(3)
+    assert tab.evaluate("window.hacked") is None
+
+
+def test_nobody_sees_the_tokens_of_another(page, scripted, open_tab):
+    scripted.allow(None)
+    first, second = open_tab(page.url), open_tab(page.url)
+    generate(first, "Mine")
+    expect(status(first)).to_contain_text("Stopped")
+    panel(second, "Tokens")
+    expect(second.locator("#panel-tokens")).to_contain_text("Generate something first")
+
+
+def test_an_example_opens_at_once_with_a_stored_answer(page_for, open_tab):
+    scripted = Scripted(preset="smollm2_135m_instruct", status=loading(0.4), model=None)
+    tab = open_tab(page_for(scripted).url)
+    tab.get_by_role("button", name="Explain gravity").click()
+    expect(output(tab)).to_contain_text("Gravity is")
+    expect(status(tab)).to_have_text(
+        "A stored answer, seed 1. Generate writes your own."
+    )
+    expect(tab.get_by_label("Prompt", exact=True)).to_have_value(
+        "Explain gravity in two sentences."
+    )
+    expect(token(tab, 0)).to_have_attribute("title", re.compile("probability"))

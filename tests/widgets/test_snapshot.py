@@ -1,0 +1,71 @@
+"""What stays of a widget in a saved notebook."""
+
+from typing import Any
+
+import pytest
+
+from tests.scripted import ANSWER
+from widgets import look
+
+LIVE = "application/vnd.jupyter.widget-view+json"
+
+
+@pytest.fixture
+def displayed(monkeypatch):
+    """What was displayed: bundles in order; a later value of one takes its place."""
+    bundles: list[dict[str, Any]] = []
+
+    class Handle:
+        def __init__(self, number):
+            self.number = number
+
+        def update(self, bundle, raw):
+            assert raw
+            bundles[self.number] = bundle
+
+    def display(bundle, *, raw, display_id=False):
+        assert raw
+        bundles.append(bundle)
+        return Handle(len(bundles) - 1) if display_id else None
+
+    monkeypatch.setattr(look, "display", display)
+    return bundles
+
+
+def test_the_panel_leaves_its_last_state_beside_itself(panel, scripted, displayed):
+    panel._ipython_display_()
+    live, picture = displayed
+    assert LIVE in live
+    assert live["text/plain"] == "<PlaygroundPanel>"
+    assert "Ready" in picture["text/html"]
+    scripted.allow(None)
+    panel.generate("<Hello>", chat=False, strip_prompt=False)
+    assert panel.join(60)
+    assert displayed[0] is live  # the widget itself is not built anew
+    html = displayed[1]["text/html"]
+    assert f"&lt;Hello&gt;{''.join(ANSWER)}" in html
+    assert "Stopped: end token" in html
+    assert html.count('<img class="" width="720" alt="Kept 2 of 100 tokens') == 1
+    assert "<style" not in html
+
+
+def test_every_display_of_a_panel_is_renewed(panel, scripted, displayed):
+    panel._ipython_display_()
+    panel._ipython_display_()
+    scripted.allow(None)
+    panel.generate("Hello", max_new_tokens=1)
+    assert panel.join(60)
+    assert displayed[1] == displayed[3]
+    assert "word0" in displayed[3]["text/html"]
+
+
+def test_the_stylesheet_hides_the_picture_beside_the_live_widget():
+    assert ".playground-snapshot { display: none; }" in look.style_tag()
+    assert look.Snapshot._picture(_Empty())["text/html"].startswith(
+        '<div class="playground-snapshot">'
+    )
+
+
+class _Empty(look.Snapshot):
+    def snapshot_html(self) -> str:
+        return ""
