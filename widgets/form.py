@@ -100,6 +100,7 @@ class Form(w.VBox):
             description="Generate", button_style="primary", icon="play"
         )
         self.stop_button = w.Button(description="Stop", icon="stop", disabled=True)
+        self.continue_button = w.Button(description="Continue", disabled=True)
         labels = (example.label for example in EXAMPLES)
         boxes = self.fields.boxes
         super().__init__(
@@ -109,7 +110,7 @@ class Form(w.VBox):
                 *boxes("chat"),
                 *self.fields.sampler_boxes,
                 *boxes("max_new_tokens", "seed"),
-                w.HBox([self.generate_button, self.stop_button]),
+                w.HBox([self.generate_button, self.stop_button, self.continue_button]),
                 w.Accordion(
                     [w.VBox(boxes(*MORE)), w.VBox(boxes(*PENALTIES))],
                     titles=(MORE_TITLE, PENALTIES_TITLE),

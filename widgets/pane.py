@@ -80,6 +80,7 @@ class Pane(Snapshot, w.VBox):
         token: TokenChoice | None = None,
         background: Background | None = None,
         drawn: Callable[[], None] | None = None,
+        below: Any = None,
     ) -> None:
         self.run: Run | None = None
         self._own_token = token is None
@@ -94,7 +95,8 @@ class Pane(Snapshot, w.VBox):
             f'{style_tag()}<p class="playground-help">{escape(self.hint)}</p>'
         )
         mine = [self.token] if self._own_token and self.follows_token else []
-        super().__init__([hint, *choices, *mine, self._html])
+        last = [] if below is None else [below]
+        super().__init__([hint, *choices, *mine, self._html, *last])
         self.add_class("playground")
         for choice in choices:
             choice.observe(self.redraw, "value")

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import ipywidgets as w
@@ -92,7 +92,18 @@ class PlaygroundPanel(Snapshot, w.VBox):
         self.form.fields.write(settings)
         if prompt is not None:
             self.form.prompt.value = prompt
-        self._start()
+        self._start_new()
+
+    def go_on(self, position: int | None = None, token_id: int | None = None) -> None:
+        """Go on from the run's end, as a run of its own; returns at once.
+
+        Or from its new token `position` (from 0), in whose place `token_id` stands.
+        Raises ValueError for what is not there.
+        """
+        settings = self.settings
+        self._start(
+            lambda: self.session.go_on(settings, position=position, token_id=token_id)
+        )
 
     def stop(self) -> None:
         """End the run within one step; its text stays."""
@@ -138,7 +149,7 @@ class PlaygroundPanel(Snapshot, w.VBox):
             "drawn": self.update_snapshots,
         }
         panes = (
-            Candidates(**shared),
+            Candidates(take=self._take, **shared),
             SamplerLab(form=self.form, **shared),
             WindowExplorer(**shared),
             AttentionViewer(**shared),
@@ -157,16 +168,21 @@ class PlaygroundPanel(Snapshot, w.VBox):
         return columns
 
     def _connect(self) -> None:
-        self.form.generate_button.on_click(self._clicked)
+        self.form.generate_button.on_click(lambda _: self._try(self._start_new))
+        self.form.continue_button.on_click(lambda _: self._try(self.go_on))
         self.form.stop_button.on_click(lambda _button: self.stop())
         self.tabs.observe(self._open_tab, "selected_index")
         self._open_tab()
 
-    def _clicked(self, _button: Any) -> None:
+    def _try(self, act: Callable[[], None]) -> None:
+        """Do what a click asks for, or say what is wrong with it."""
         try:
-            self._start()
+            act()
         except ValueError as fault:
             self._show_status(fault_status(fault))
+
+    def _take(self, position: int, token_id: int) -> None:
+        self._try(lambda: self.go_on(position, token_id))
 
     def _open_tab(self, _change: Any = None) -> None:
         chosen = TABS[self.tabs.selected_index or 0]
@@ -176,13 +192,21 @@ class PlaygroundPanel(Snapshot, w.VBox):
                 if name == chosen:
                     pane.open_now()
 
-    def _start(self) -> None:
+    def _start_new(self) -> None:
         settings = self.settings
-        self._number += 1  # first: what the run before says from now on is not drawn
-        events = self.session.generate(self.form.prompt.value, settings)
+        self._start(lambda: self.session.generate(self.form.prompt.value, settings))
+
+    def _start(self, begin: Callable[[], Iterator[Event]]) -> None:
+        """Begin a run and listen to it alone; the one before goes on if none begins."""
+        before, self._number = self._number, self._number + 1
+        try:
+            events = begin()
+        except ValueError:
+            self._number = before
+            raise
         assert self.session.transcript is not None
         self.run = Run(self.engine, self.session.transcript)
-        self.form.stop_button.disabled = False
+        self.form.stop_button.disabled = self.form.continue_button.disabled = False
         self._show_status(STARTING)
         self._thread = threading.Thread(
             target=self._listen, args=(self._number, self.run, events), daemon=True
@@ -196,7 +220,7 @@ class PlaygroundPanel(Snapshot, w.VBox):
         try:
             for event in events:
                 if number != self._number:
-                    return  # a later run draws now
+                    continue  # a later run draws now, and this one ends soon
                 if isinstance(event, Step | Beams):
                     facts.new_tokens = event.index + 1
                 if pace.is_due(event):
@@ -204,7 +228,8 @@ class PlaygroundPanel(Snapshot, w.VBox):
                     live = not isinstance(event, Finished)
                     self._show_status(run_status(event, facts))
                     self.output.show_text(transcript, live)
-            self._finish(run)
+            if number == self._number:
+                self._finish(run)
         except Exception as error:  # a thread has nobody else to tell
             words = f"{type(error).__name__}: {error}"
             self._show_status(Status(phase="error", words=words))

@@ -1,15 +1,18 @@
 """The tabs of the panel, each also a small widget by itself."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 import ipywidgets as w
 
-from playground.hosts.explorer import HEADS_VIEWS, NOT_EXPLANATION, WINDOW_VIEWS
+from playground.hosts.explorer import HEADS_VIEWS, WINDOW_VIEWS
 from playground.hosts.form import SAMPLER_KNOBS
 from playground.presets import Progress
 from playground.settings import GenerationSettings
+from playground.views.amounts import percent
+from playground.views.attention import NOTE
+from playground.views.candidates import CandidatesView, CandidateToken
 from playground.views.token_spans import SCORES
 from playground.views.view import View
 from playground.views.window import window_of
@@ -20,13 +23,47 @@ from widgets.run import Run
 
 
 class Candidates(Pane):
-    """What each token was chosen from: `Candidates(run)`."""
+    """What each token was chosen from: `Candidates(run)`.
+
+    With `take(position, token_id)` another one can be taken in its place.
+    """
 
     hint = "What the model could have said here."
 
+    def __init__(
+        self,
+        run: Run | None = None,
+        *,
+        take: Callable[[int, int], None] | None = None,
+        **rest: Any,
+    ) -> None:
+        self._take = take
+        self.others = w.Dropdown(description="Instead", **wide())
+        self.take_button = w.Button(description="Take", disabled=True)
+        self.take_button.tooltip = "Take this token, and go on from there"
+        self.take_button.on_click(self._take_chosen)
+        row = w.HBox([self.others, self.take_button])
+        row.layout.display = "none" if take is None else None
+        super().__init__(run, below=row, **rest)
+
     def views(self, run: Run, progress: Progress) -> Sequence[View]:
         del progress
-        return [run.explorer.candidates(self.token.focus)]
+        self.take_button.disabled, self.others.options = True, ()
+        view = run.explorer.candidates(self.token.focus)
+        if isinstance(view, CandidatesView):
+            self._offer([each for each in view.candidates if not each.is_chosen])
+        return [view]
+
+    def _offer(self, others: Sequence[CandidateToken]) -> None:
+        self.others.options = [
+            (f"{each.label}  {percent(each.before)}", each.token_id) for each in others
+        ]
+        self.others.index = 0 if others else None
+        self.take_button.disabled = not others
+
+    def _take_chosen(self, _button: Any) -> None:
+        if self._take is not None and self.others.value is not None:
+            self._take(self.token.focus.index, self.others.value)
 
 
 class SamplerLab(Pane):
@@ -104,7 +141,7 @@ class WindowExplorer(Pane):
 class AttentionViewer(Pane):
     """Where heads look, layer by layer: `AttentionViewer(run)`."""
 
-    hint = NOT_EXPLANATION
+    hint = NOTE
 
     def __init__(self, run: Run | None = None, **rest: Any) -> None:
         self.view = _views("View", HEADS_VIEWS)

@@ -11,7 +11,8 @@ from typing import Protocol
 
 from playground.engine import Engine
 from playground.hosts.run_views import RunViews
-from playground.models import Explained, MistralCausalLM, explain
+from playground.models import Explained, MistralCausalLM, explain, text_numbers
+from playground.models.greedy_texts import greedy_texts
 from playground.models.text_reading import Stopped, never
 from playground.presets import Progress, say_nothing
 from playground.settings import GenerationSettings
@@ -21,16 +22,21 @@ from playground.views.beam_tree import beam_tree_view
 from playground.views.contrastive import contrastive_view
 from playground.views.head_finder import head_finder_view
 from playground.views.head_groups import head_groups_view
+from playground.views.key_similarity import key_similarity_view
 from playground.views.logit_lens import logit_lens_view
 from playground.views.mass_cut import mass_cut_view
 from playground.views.rollout import rollout_view
+from playground.views.salience import salience_view
+from playground.views.token_spans import records_of, token_spans_view
 from playground.views.view import View
+from playground.views.what_if import what_if_view, windows_to_try
 
 WINDOW_VIEWS = {
     "Ruler": "What the next token sees, and what only reaches it through layers",
     "Mask": "Who sees whom, as the prompt was read and the answer written",
     "Reach": "How far back one token depends on others, layer by layer",
     "Cut off": "How much attention the window takes away",
+    "What if": "The same text under other windows: what it would have cost",
 }
 HEADS_VIEWS = {
     "Layer": "All heads of one layer",
@@ -39,10 +45,11 @@ HEADS_VIEWS = {
     "Finder": "What kind of head each one is",
     "Rollout": "Where all layers together look",
     "Lens": "What each layer would say already",
+    "Salience": "Which tokens the focused one hangs on",
+    "Keys": "How alike the tokens are to one key/value head",
 }
-NOT_EXPLANATION = (
-    "Attention says where a layer reads from, not why the model says what it says."
-)
+NEW_TOKENS = 24
+"""Of each text that greedy search writes for "What if"."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,6 +161,8 @@ class Explorer:
                     text = self._text(progress, stopped)
                     layers = range(text.num_layers)
                     return mass_cut_view(text, layers, views.labels, progress, stopped)
+            case "What if":
+                return self._what_if(progress, stopped)
             case _:
                 return views.ruler()
 
@@ -183,6 +192,14 @@ class Explorer:
                 case "Lens":
                     near = range(max(0, position - 7), position + 1)
                     return logit_lens_view(text, views.tokenizer, near)
+                case "Salience":
+                    before = max(position - 1, 0)
+                    return salience_view(
+                        text, views.tokenizer, before, None, progress, stopped
+                    )
+                case "Keys":
+                    group = text.num_query_heads // text.num_key_value_heads
+                    return key_similarity_view(text, layer, head // group, named)
                 case _:
                     return layer_view(text, layer)
 
@@ -190,9 +207,36 @@ class Explorer:
         """The ring of keys and values, and what it saves."""
         return self._views.ring(), self._views.memory()
 
-    def tokens(self) -> View:
-        """All tokens with their numbers."""
-        return self._views.token_spans()
+    def tokens(
+        self, progress: Progress = say_nothing, stopped: Stopped = never
+    ) -> View:
+        """All tokens with their numbers, those of the prompt too."""
+        views = self._views
+        with self._reading:
+            text = self._text(progress, stopped, views.num_prompt)
+            records = records_of(text_numbers(text), views.num_prompt)
+        return token_spans_view(views.tokenizer, views.run, records)
+
+    def forget(self) -> None:
+        """Let go of the text that was read, which may hold 300 MB."""
+        with self._reading:
+            self._explained = None
+
+    def _what_if(self, progress: Progress, stopped: Stopped) -> View:
+        views, engine = self._views, self.session.engine
+        with self._reading:
+            text = self._text(progress, stopped)
+            windows = windows_to_try(len(text), text.sliding_window)
+            prompt = views.run.prompt_token_ids
+            greedy = greedy_texts(
+                engine,
+                prompt,
+                windows,
+                NEW_TOKENS,
+                progress=progress,
+                stopped=stopped,
+            )
+            return what_if_view(text, views.labels, windows, greedy, progress, stopped)
 
     @property
     def _views(self) -> RunViews:

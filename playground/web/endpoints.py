@@ -1,17 +1,22 @@
 """What programs may call; everything else on the page is private."""
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import gradio as gr
 
-from playground.controls import Control
+from playground.controls import BY_NAME, SEARCHES, Control
 from playground.engine import Engine, Finished
+from playground.hosts import questions
+from playground.hosts.form import SHOWN
 from playground.hosts.pace import Pace
 from playground.models import MistralCausalLM
 from playground.session import Session
 from playground.settings import GenerationSettings
+
+SettingsOf = Callable[[dict[str, Any]], GenerationSettings]
 
 _TYPES: dict[str, Any] = {
     "choice": str,
@@ -23,11 +28,25 @@ _TYPES: dict[str, Any] = {
     "biases": list[list[float]],
     "texts": list[str],
 }
+_WINDOW, _CHAT, _SEED = (BY_NAME[n] for n in ("sliding_window", "chat", "seed"))
+_DRAWING = tuple(
+    control
+    for control in SHOWN
+    if control.group in ("Sampler", "Penalties")
+    and not (control.samplers and set(control.samplers) <= set(SEARCHES))
+)
+QUESTIONS: dict[Callable[..., questions.Answer], tuple[Control, ...]] = {
+    questions.candidates: (*_DRAWING, _SEED, _WINDOW, _CHAT),
+    questions.tokenize: (),
+    questions.window: (_WINDOW,),
+    questions.score: (_WINDOW, _CHAT),
+}
+"""What may be asked about a text, and the settings that change the answer."""
 
 
 def generate_endpoint(
     engine: Engine[MistralCausalLM],
-    settings_of: Callable[[dict[str, Any]], GenerationSettings],
+    settings_of: SettingsOf,
     controls: tuple[Control, ...],
 ) -> Callable[..., Iterator[str]]:
     """`/generate`: a function of a prompt and one argument for each of `controls`."""
@@ -36,51 +55,99 @@ def generate_endpoint(
     def generate(prompt: str, *values: Any) -> Iterator[str]:
         session = Session(engine)
         try:
-            settings = settings_of(dict(zip(names, values, strict=True)))
-            pace = Pace()
-            for event in session.generate(prompt, settings):
-                if isinstance(event, Finished) and event.reason == "error":
-                    raise ValueError(event.message)
-                if pace.is_due(event):
-                    yield session.whole_text
-        except ValueError as fault:
-            raise gr.Error(str(fault), print_exception=False) from fault
+            with _faults_in_words():
+                settings = settings_of(dict(zip(names, values, strict=True)))
+                pace = Pace()
+                for event in session.generate(prompt, settings):
+                    if isinstance(event, Finished) and event.reason == "error":
+                        raise ValueError(event.message)
+                    if pace.is_due(event):
+                        yield session.whole_text
         finally:
             session.stop()
 
-    return _described(generate, controls)
-
-
-def _described(
-    generate: Callable[..., Iterator[str]], controls: tuple[Control, ...]
-) -> Callable[..., Iterator[str]]:
-    """The same function with a signature and words, from which Gradio makes its own."""
-    parameters = [
-        inspect.Parameter(
-            control.name,
-            inspect.Parameter.POSITIONAL_OR_KEYWORD,
-            default=list(control.default) if control.default == () else control.default,
-            annotation=_type(control),
-        )
-        for control in controls
-    ]
     prompt = inspect.Parameter(
         "prompt", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=str
     )
-    signature = inspect.Signature(
-        [prompt, *parameters], return_annotation=Iterator[str]
-    )
-    generate.__signature__ = signature  # type: ignore[attr-defined]
-    generate.__annotations__ = {
-        **{p.name: p.annotation for p in (prompt, *parameters)},
-        "return": Iterator[str],
-    }
-    words = " ".join(f"{control.name}: {control.help}" for control in controls)
-    generate.__doc__ = (
+    words = (
         "Stream the text that the model writes after a prompt, each time all of it. "
-        f"null is empty, or off. {words}"
+        "null is empty, or off."
     )
-    return generate
+    return _described(generate, words, [prompt], controls, Iterator[str])
+
+
+def question_endpoints(
+    engine: Engine[MistralCausalLM], settings_of: SettingsOf
+) -> dict[str, Callable[..., questions.Answer]]:
+    """The endpoints of QUESTIONS by their names."""
+    return {
+        question.__name__: _question_endpoint(engine, settings_of, question, controls)
+        for question, controls in QUESTIONS.items()
+    }
+
+
+def _question_endpoint(
+    engine: Engine[MistralCausalLM],
+    settings_of: SettingsOf,
+    question: Callable[..., questions.Answer],
+    controls: tuple[Control, ...],
+) -> Callable[..., questions.Answer]:
+    own = list(inspect.signature(question).parameters.values())[2:]
+    names = [control.name for control in controls]
+
+    def ask(*values: Any) -> questions.Answer:
+        with _faults_in_words():
+            if (model := engine.model) is None:
+                raise ValueError(f"The model is not there yet: {engine.status.message}")
+            chosen = zip(names, values[len(own) :], strict=True)
+            # Nothing is written, so the length that every run must have is one token.
+            settings = settings_of({"max_new_tokens": 1, **dict(chosen)})
+            return question(model, settings, *values[: len(own)])
+
+    words = " ".join((question.__doc__ or "").split())
+    return _described(ask, words, own, controls, dict[str, Any])
+
+
+@contextmanager
+def _faults_in_words() -> Iterator[None]:
+    """What a person can mend reaches them as it is."""
+    try:
+        yield
+    except ValueError as fault:
+        raise gr.Error(str(fault), print_exception=False) from fault
+
+
+def _described(
+    function: Callable[..., Any],
+    words: str,
+    own: Sequence[inspect.Parameter],
+    controls: tuple[Control, ...],
+    returns: Any,
+) -> Callable[..., Any]:
+    """The same function with a signature and words, from which Gradio makes its own."""
+    parameters = [
+        *own,
+        *(
+            inspect.Parameter(
+                control.name,
+                inspect.Parameter.POSITIONAL_OR_KEYWORD,
+                default=list(control.default)
+                if control.default == ()
+                else control.default,
+                annotation=_type(control),
+            )
+            for control in controls
+        ),
+    ]
+    signature = inspect.Signature(parameters, return_annotation=returns)
+    function.__signature__ = signature  # type: ignore[attr-defined]
+    function.__annotations__ = {
+        **{p.name: p.annotation for p in parameters},
+        "return": returns,
+    }
+    helps = (f"{control.name}: {control.help}" for control in controls)
+    function.__doc__ = " ".join([words, *helps])
+    return function
 
 
 def _type(control: Control) -> Any:

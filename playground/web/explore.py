@@ -184,7 +184,7 @@ class Exploration:
             case "Cache":
                 return explorer.cache()
             case _:
-                return [explorer.tokens()]
+                return [explorer.tokens(progress, stopped)]
 
 
 def _updates(opened: str = "", html: str = "", where: str | None = None) -> Any:

@@ -175,7 +175,7 @@ class Handlers:
         """The tab was closed: free the model."""
         tab = self._open_tabs.pop(str(request.session_hash), None)
         if tab is not None:
-            tab.stop()
+            tab.leave()
 
     def settings_of(self, values: dict[str, Any]) -> GenerationSettings:
         """What a browser or a program sent as settings; ValueError has the faults."""

@@ -10,7 +10,7 @@ from playground.controls import BY_NAME
 from playground.engine import MAX_ACTIVE, MAX_WAITING, Engine
 from playground.hosts.form import KNOBS, SHOWN
 from playground.models import MistralCausalLM
-from playground.web.endpoints import generate_endpoint
+from playground.web.endpoints import generate_endpoint, question_endpoints
 from playground.web.explore import PANELS, Exploration
 from playground.web.handlers import Handlers, knobs_for
 from playground.web.layout import Parts, draw
@@ -30,9 +30,12 @@ RUNNING: dict[str, Any] = {
     "show_progress": "hidden",
     "api_visibility": "private",
 }
-ON_TEXT: dict[str, Any] = {
+READING: dict[str, Any] = {
     "concurrency_id": "explain",
     "concurrency_limit": 2,  # each reads a whole text beside those that are written
+}
+ON_TEXT: dict[str, Any] = {
+    **READING,
     "trigger_mode": "multiple",  # a new question ends the one before
     "show_progress": "hidden",
     "api_visibility": "private",
@@ -117,6 +120,8 @@ def _connect(
         api_name="generate",
         **ON_MODEL,
     )
+    for name, endpoint in question_endpoints(engine, handlers.settings_of).items():
+        gr.api(endpoint, api_name=name, **READING)
 
 
 def _connect_tabs(parts: Parts, exploration: Exploration, shown: list[Any]) -> None:

@@ -92,6 +92,12 @@ class Tab:
         if self.comparison is not None:
             self.comparison.stop()
 
+    def leave(self) -> None:
+        """Nobody looks at it any more."""
+        self.stop()
+        for desk in self._desks.values():
+            desk.explorer.forget()
+
     def end(self, run: int) -> None:
         """Run `run` is over, or nobody listens to it; a later one goes on."""
         if run == self.latest_run:

@@ -6,9 +6,10 @@ import gradio as gr
 from gradio.components import Component
 
 from playground.controls import SAMPLERS
-from playground.hosts.explorer import HEADS_VIEWS, NOT_EXPLANATION, WINDOW_VIEWS
+from playground.hosts.explorer import HEADS_VIEWS, WINDOW_VIEWS
 from playground.hosts.form import short_name
 from playground.hosts.run_views import TABS
+from playground.views.attention import NOTE
 from playground.web.taking_away import KINDS
 from playground.web.theme import read_asset
 
@@ -16,7 +17,7 @@ HINTS = {
     "Candidates": "What the model could have said here. Take another, and it goes on.",
     "Sampler lab": "Move the sampler's knobs: the picture follows, nothing is run.",
     "Window": "What the attention window lets the model see of this text.",
-    "Heads": NOT_EXPLANATION,
+    "Heads": NOTE,
     "Cache": "Where keys and values of this text lie in memory.",
     "Compare": "The same prompt and seed through several samplers, at once.",
     "Tokens": "All tokens with their numbers, and how a stop text is written in them.",

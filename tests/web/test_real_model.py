@@ -4,10 +4,11 @@ import re
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Locator, expect
 
 from playground.engine import Engine
 from playground.models import MistralCausalLM
+from playground.session import start_engine
 from playground.web import build
 from tests.web.conftest import Tab, open_more, serve
 
@@ -61,3 +62,82 @@ def test_a_stop_id_outside_of_the_vocabulary_is_refused_and_the_text_stays(
     tab.get_by_role("button", name="Generate").click()
     expect(status).to_contain_text("49152")
     assert tab.locator(".output-answer").inner_text() == kept
+
+
+@pytest.fixture(scope="module")
+def small_url() -> Iterator[str]:
+    """A page over the small model that comes along."""
+    engine = start_engine("shakespeare_mistral", warm_length=0)
+    demo = build(engine, "shakespeare_mistral")
+    yield serve(demo)
+    demo.close(verbose=False)
+    engine.close()
+
+
+def answered(tab: Tab) -> Tab:
+    """The same tab with an answer of eight tokens."""
+    status = tab.locator("#status").get_by_role("status")
+    expect(tab.locator("#card")).to_contain_text("window 64 tokens")
+    tab.get_by_label("Prompt", exact=True).fill("KING HENRY.\nWhat news, my lord? ")
+    tab.get_by_label("New tokens").fill("8")
+    tab.get_by_role("button", name="Generate").click()
+    expect(status).to_contain_text("Reached 8 new tokens")
+    expect(tab.locator("#where")).to_contain_text("Token 8 of 8")
+    return tab
+
+
+def picture(tab: Tab, name: str) -> Locator:
+    return tab.locator(f"#panel-{name} img").first
+
+
+def test_a_model_without_a_chat_format_is_not_asked_for_one(
+    small_url: str, open_tab: Callable[..., Tab]
+) -> None:
+    tab = open_tab(small_url)
+    expect(tab.get_by_label("Chat format")).to_be_disabled()
+    expect(tab.get_by_label("Chat format")).not_to_be_checked()
+
+
+def test_the_lab_follows_the_knobs_and_nothing_is_run(
+    small_url: str, open_tab: Callable[..., Tab]
+) -> None:
+    tab = answered(open_tab(small_url))
+    tab.get_by_role("tab", name="Sampler lab").click()
+    lab = picture(tab, "sampler-lab")
+    expect(lab).to_have_attribute("alt", re.compile("^Tokens left: model 2,000 → "))
+    before, text = lab.get_attribute("alt"), tab.locator(".output-answer").inner_text()
+    tab.locator("#top_p input[type=number]").fill("1")
+    tab.locator("#top_p input[type=number]").blur()
+    expect(lab).not_to_have_attribute("alt", before or "")
+    assert tab.locator(".output-answer").inner_text() == text
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_window_heads_cache_and_tokens_have_pictures_with_words_and_numbers(
+    small_url: str, open_tab: Callable[..., Tab], width: int
+) -> None:
+    tab = answered(open_tab(small_url, viewport={"width": width, "height": 844}))
+    for name in ("Window", "Heads", "Cache", "Tokens"):
+        shown = tab.get_by_role("tab", name=name)
+        if not shown.is_visible():  # on a phone the last ones stand in a menu
+            tab.locator("#tabs .overflow-menu > button").click()
+            shown = tab.locator("#tabs .overflow-dropdown").get_by_text(name)
+        shown.click()
+        panel = tab.locator(f"#panel-{name.lower()}")
+        image = picture(tab, name.lower())
+        expect(image).to_have_attribute("alt", re.compile(r"\w+ .*\d"))
+        panel.get_by_text("Numbers").first.click()
+        expect(panel.get_by_role("columnheader").first).to_be_visible()
+    assert tab.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_another_layer_is_another_picture(
+    small_url: str, open_tab: Callable[..., Tab]
+) -> None:
+    tab = answered(open_tab(small_url))
+    tab.get_by_role("tab", name="Heads").click()
+    image = picture(tab, "heads")
+    expect(image).to_have_attribute("alt", re.compile("of layer 0"))
+    tab.locator("#layer input[type=number]").fill("3")
+    tab.locator("#layer input[type=number]").blur()
+    expect(image).to_have_attribute("alt", re.compile("of layer 3"))

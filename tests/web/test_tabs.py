@@ -125,13 +125,6 @@ def test_a_stop_text_is_shown_in_its_tokens(tab):
     expect(tab.locator("#tabs")).to_contain_text("after a full stop")
 
 
-def test_all_tokens_stand_in_a_table(tab):
-    tokens = panel(tab, "Tokens")
-    expect(tokens.get_by_role("img")).to_have_attribute("alt", re.compile("4 tokens"))
-    tokens.get_by_text("Numbers").click()
-    expect(tokens.get_by_role("row", name=re.compile("␣word3"))).to_be_visible()
-
-
 def test_a_run_is_saved_as_a_file(tab):
     tab.get_by_text("Share and save").click()
     with tab.expect_download() as saved:

@@ -139,6 +139,29 @@ def test_the_text_is_drawn_at_most_ten_times_a_second(panel, scripted):
     assert 3 < len(drawn) <= 10 * seconds + 4  # each phase begins and ends at once
 
 
+def test_an_answer_goes_on_from_its_end_or_with_another_token(panel, scripted):
+    scripted.allow(None)
+    assert panel.form.continue_button.disabled
+    panel.generate("Hello", max_new_tokens=2)
+    assert panel.join(15)
+    panel.form.continue_button.click()
+    assert panel.join(15)
+    assert text(panel) == panel.run.text == " word0 word1 word2 word3"
+    candidates = panel.panes["Candidates"]
+    panel.token.position.value = panel.token.position.max - 2  # word1
+    assert panel.join(15)
+    shown, taken = candidates.others.options[0]
+    assert shown == "<unk>  30.0%"
+    candidates.take_button.click()
+    assert panel.join(15)
+    assert panel.run.token_ids[1] == taken
+    assert len(panel.run.token_ids) == 4
+    assert panel.run.transcript.answered == 2
+    panel.token.position.value = 1
+    assert panel.join(15)
+    assert candidates.take_button.disabled  # it is the prompt's
+
+
 def test_a_model_that_loads_tells_how_far_it_is(panel_for, monkeypatch):
     monkeypatch.setattr(panel_module, "SECONDS_BETWEEN_REFRESHES", 0.01)
     engine = Scripted(status=loading(0.43), model=None)

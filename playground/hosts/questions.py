@@ -1,0 +1,228 @@
+"""What a program may ask about a text, answered in plain values for JSON.
+
+Each function takes a model, checked settings and what the caller sent, which may be
+anything. Raises ValueError in words fit to show. Arguments after these two, and the
+docstrings, are what callers of the API see.
+"""
+
+from collections.abc import Sequence
+from itertools import takewhile
+from typing import Any
+
+from playground.controls import Control
+from playground.engine import Request
+from playground.models import MistralCausalLM, explain
+from playground.models.predictions import text_numbers
+from playground.models.prompting import draw_seed, make_request
+from playground.sampler_choice import is_search, sampler_of
+from playground.samplers import SamplerValues
+from playground.session import MAX_PROMPT_CHARACTERS
+from playground.settings import GenerationSettings
+from playground.tokenizers import Tokenizer
+from playground.views.amounts import bits
+from playground.views.labels import labels
+from playground.views.sampler_lab import sampler_lab_view
+from playground.views.window import window_of
+from playground.views.window_ruler import HOW, ruler_view
+
+Answer = dict[str, Any]
+
+TOP_N = Control(
+    name="top_n",
+    label="Candidates",
+    help="How many of the likeliest tokens are listed.",
+    kind="integer",
+    group="Sampler",
+    default=10,
+    minimum=1,
+    maximum=100,
+)
+
+
+def tokenize(model: MistralCausalLM, _: GenerationSettings, text: str) -> Answer:
+    """The tokens as which the model reads a text, its start token included.
+
+    Gives `token_ids`, `tokens` (what each is called, spaces visible) and `bytes` (what
+    each adds to the text, in hexadecimal; nothing for special tokens).
+    """
+    ids = _ids(model, text=text)
+    tokenizer = model.text_preprocessor.tokenizer
+    return {
+        "token_ids": ids,
+        "tokens": list(labels(tokenizer, ids)),
+        "bytes": [each.hex(" ") for each in _bytes(tokenizer, ids)],
+    }
+
+
+def candidates(
+    model: MistralCausalLM,
+    settings: GenerationSettings,
+    prompt: str,
+    text: str = "",
+    top_n: int = TOP_N.default,
+) -> Answer:
+    """What may come next after a prompt and the text so far.
+
+    Gives `candidates`, each with its probability under the model (`before`) and under
+    the sampler (`after`); `stages`, what each one left of all tokens and the
+    probability that the model gives to these; `drawn`, the token that `seed` draws.
+    """
+    if fault := TOP_N.fault(top_n):
+        raise ValueError(fault)
+    prompt = _prompt(model, prompt, settings)
+    before, ids = _ids(model, prompt=prompt), _ids(model, prompt=prompt, text=text)
+    request = _request(model, ids, settings)
+    if is_search(settings) or not isinstance(request.sampler, SamplerValues):
+        raise ValueError(
+            "A search looks further than one token, so there are no candidates to "
+            "list. Choose another sampler."
+        )
+    tokenizer = model.text_preprocessor.tokenizer
+    view = sampler_lab_view(
+        tokenizer,
+        explain(model, ids, request.sliding_window).logits(-1),
+        request.sampler,
+        seed=request.seed,
+        draw=max(0, len(ids) - len(before)),
+        text_ids=ids,
+        shown=top_n,
+    )
+    first, last = view.stages[0].probabilities, view.stages[-1].probabilities
+    rows = zip(view.token_ids, view.labels, first.tolist(), last.tolist(), strict=True)
+    return {
+        "candidates": [
+            dict(zip(("token_id", "token", "before", "after"), row, strict=True))
+            for row in rows
+        ],
+        "stages": [
+            {"stage": each.stage, "tokens": each.tokens, "probability": each.kept}
+            for each in view.stages
+        ],
+        "drawn": view.pick_label,
+        "seed": view.seed,
+        "words": view.words(),
+    }
+
+
+def window(model: MistralCausalLM, settings: GenerationSettings, text: str) -> Answer:
+    """What the last token of a text sees under a sliding window.
+
+    Gives the window's size (null: none) and the model's layers; of the text's tokens
+    how many are seen `directly`, only `through_layers` and `not_at_all`; the same in
+    words; and the ruler, a row for each token.
+    """
+    ids = _ids(model, text=text)
+    request = _request(model, ids, settings)
+    seen = window_of(model.backbone, request.sliding_window)
+    named = labels(model.text_preprocessor.tokenizer, ids)
+    view = ruler_view(named, len(ids), seen)
+    table, zones = view.table(), view.zones.tolist()
+    counts = {name.replace(" ", "_"): zones.count(n) for n, name in enumerate(HOW)}
+    return {
+        "sliding_window": seen.size,
+        "num_layers": seen.num_layers,
+        "num_tokens": len(ids),
+        **counts,
+        "words": view.words(),
+        "columns": list(table.columns),
+        "rows": [list(row) for row in table.rows],
+    }
+
+
+def score(
+    model: MistralCausalLM,
+    settings: GenerationSettings,
+    prompt: str,
+    continuation: str,
+) -> Answer:
+    """How well the model predicts a text that you give, after a prompt.
+
+    Gives `tokens`, each with its `surprisal` and the `entropy` of what it came from (in
+    nats) and its `rank` (1 for the likeliest); their number, bytes and `surprisal`
+    together; and `bits_per_byte`, which does not depend on the tokens. Where a token
+    holds the end of the prompt and the beginning of the continuation, it counts.
+    """
+    prompt = _prompt(model, prompt, settings)
+    before = _ids(model, prompt=prompt)
+    ids = _ids(model, prompt=prompt, continuation=continuation)
+    pairs = zip(before, ids, strict=False)
+    first = max(1, sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs)))
+    if not ids[first:]:
+        raise ValueError(
+            "There is no token to be scored: `continuation` needs text, and something "
+            "before its first token."
+        )
+    tokenizer, request = (
+        model.text_preprocessor.tokenizer,
+        _request(model, ids, settings),
+    )
+    found = text_numbers(explain(model, ids, request.sliding_window))
+    surprisals = found.surprisal[first - 1 :].tolist()
+    rows = zip(
+        ids[first:],
+        labels(tokenizer, ids[first:]),
+        surprisals,
+        found.rank[first - 1 :].tolist(),
+        found.entropy[first - 1 :].tolist(),
+        strict=True,
+    )
+    names = ("token_id", "token", "surprisal", "rank", "entropy")
+    nats = sum(surprisals)
+    num_bytes = sum(map(len, _bytes(tokenizer, ids)[first:]))
+    return {
+        "tokens": [dict(zip(names, row, strict=True)) for row in rows],
+        "num_tokens": len(surprisals),
+        "num_bytes": num_bytes,
+        "surprisal": nats,
+        "bits_per_byte": bits(nats) / num_bytes if num_bytes else None,
+    }
+
+
+def _prompt(model: MistralCausalLM, prompt: str, settings: GenerationSettings) -> str:
+    """As the model reads it, in its chat template if that is wanted."""
+    _check("prompt", prompt)
+    return model.text_preprocessor.chat_prompt(prompt) if settings.chat else prompt
+
+
+def _ids(model: MistralCausalLM, **texts: str) -> list[int]:
+    """The tokens of some texts as one, each checked under its name."""
+    for name, text in texts.items():
+        _check(name, text)
+    return model.text_preprocessor.prompt_ids("".join(texts.values()))
+
+
+def _check(name: str, text: object) -> None:
+    if not isinstance(text, str):
+        raise ValueError(f"`{name}` must be text, got {type(text).__name__}.")
+    if len(text) > MAX_PROMPT_CHARACTERS:
+        raise ValueError(
+            f"`{name}` has {len(text):,} characters; at most "
+            f"{MAX_PROMPT_CHARACTERS:,} are read. Shorten it."
+        )
+
+
+def _request(
+    model: MistralCausalLM, ids: Sequence[int], settings: GenerationSettings
+) -> Request:
+    """What a run of one token would be, for its checks of text, window and tokens."""
+    tokenizer = model.text_preprocessor.tokenizer
+    return make_request(
+        model.backbone,
+        tokenizer,
+        ids,
+        sampler=sampler_of(settings, tokenizer.stop_token_ids),
+        seed=draw_seed() if settings.seed is None else settings.seed,
+        max_length=None,
+        max_new_tokens=1,
+        stop_token_ids=None,
+        sliding_window=settings.sliding_window,
+    )
+
+
+def _bytes(tokenizer: Tokenizer, ids: Sequence[int]) -> list[bytes]:
+    """What each token adds to the text."""
+    special = tokenizer.special_token_ids
+    begins = next((n for n, each in enumerate(ids) if each not in special), None)
+    return [
+        tokenizer.token_bytes(each, at_start=n == begins) for n, each in enumerate(ids)
+    ]
