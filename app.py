@@ -6,6 +6,7 @@ PLAYGROUND_DTYPE            float32, bfloat16 or int8; else the fastest on this 
 PLAYGROUND_MAX_NEW_TOKENS   the most for one run
 PLAYGROUND_MAX_SECONDS      the longest a run may take
 PLAYGROUND_PEOPLE           how many texts are written at once, at most 8
+PLAYGROUND_MCP              1: the endpoints are MCP tools too; needs the package mcp
 GRADIO_SERVER_NAME, GRADIO_SERVER_PORT   where the page listens
 """
 
@@ -16,6 +17,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
+from importlib.util import find_spec
 from typing import NoReturn
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
@@ -50,6 +52,17 @@ def dtype() -> str | None:
     if text in (*DTYPES, None):
         return text
     sys.exit(f"PLAYGROUND_DTYPE must be one of {', '.join(DTYPES)}, got {text!r}.")
+
+
+def mcp_server() -> bool:
+    """Whether PLAYGROUND_MCP is on; exits if it cannot be."""
+    text = os.environ.get("PLAYGROUND_MCP") or "0"
+    if text not in ("0", "1"):
+        sys.exit(f"PLAYGROUND_MCP must be 0 or 1, got {text!r}.")
+    if text == "1" and find_spec("mcp") is None:
+        wanted = f"gradio[mcp]=={gr.__version__}"
+        sys.exit(f"PLAYGROUND_MCP=1 needs one more package: pip install '{wanted}'")
+    return text == "1"
 
 
 def more_models() -> dict[str, Callable[[], Engine[MistralCausalLM]]]:
@@ -98,6 +111,7 @@ def main() -> None:
             server_port=port,
             prevent_thread_lock=True,
             quiet=True,
+            mcp_server=tools,
             **LAUNCH,
         )
     except OSError:
@@ -125,6 +139,7 @@ def leave(code: int) -> NoReturn:
 
 limit = int(BY_NAME["max_new_tokens"].maximum or 0)
 limit = whole_number("PLAYGROUND_MAX_NEW_TOKENS", limit, maximum=limit)
+tools = mcp_server()
 preset = os.environ.get("PLAYGROUND_PRESET") or DEFAULT_PRESET
 if gr.NO_RELOAD:  # the model survives the hot reload of `gradio app.py`
     engine = start(preset)

@@ -1,6 +1,7 @@
-// Draws {number, count, live, parent}: which of the answers is shown. Continue is `click`,
-// the arrows are `select` with {step}.
+// Draws {number, count, live, parent, query}: which of the answers is shown. Continue is
+// `click`, Step is `submit`, the arrows are `select` with {step}.
 const goOn = element.querySelector(".answers-go-on");
+const step = element.querySelector(".answers-step");
 const turn = element.querySelector(".answers-turn");
 const place = element.querySelector(".answers-place");
 const [before, after] = element.querySelectorAll("[data-step]");
@@ -16,7 +17,7 @@ function draw() {
   const { number = 0, count = 0, live = false, parent = 0, query = "" } = props.value || {};
   if (query && !live) remember(query);
   goOn.hidden = number === 0;
-  goOn.disabled = live;
+  goOn.disabled = step.disabled = live;
   turn.hidden = count < 2;
   place.textContent = `${number}/${count}`;
   place.title = parent ? `goes on from answer ${parent}` : "";
@@ -25,6 +26,7 @@ function draw() {
 }
 
 goOn.addEventListener("click", () => trigger("click"));
+step.addEventListener("click", () => trigger("submit"));
 for (const button of [before, after])
   button.addEventListener("click", () => trigger("select", { step: Number(button.dataset.step) }));
 

@@ -1,5 +1,5 @@
 // Draws the value {prompt, answer, live} of the output component: a span for each token,
-// [text, label, values, shades]. Text is always set as text, never as HTML. While it
+// [text, label, values, shades, special]. Text is always set as text, never as HTML. While it
 // streams only what is new is appended, so nothing flickers and a selection stays.
 // A click or the arrow keys focus a token; Python hears of it as `select`.
 const NAMES = ["probability", "surprisal", "entropy", "rank", "kept"];
@@ -18,9 +18,11 @@ function describe([, label, values]) {
 }
 
 function put(span, piece) {
-  const [text, label, values, shades] = piece;
+  const [text, label, values, shades, special] = piece;
   if (span.textContent !== text) span.textContent = text;
   span.title = label && describe(piece);
+  if (special) span.dataset.special = text ? "" : label;
+  else delete span.dataset.special;
   NAMES.forEach((name, i) => {
     if (shades[i] === undefined) span.style.removeProperty(`--${name}`);
     else span.style.setProperty(`--${name}`, shades[i]);

@@ -17,7 +17,7 @@ from playground.models import MistralCausalLM
 from playground.settings import GenerationSettings
 from playground.transcript import Transcript
 from playground.views.comparison import comparison_view, names_of
-from widgets.engines import Model, borrow
+from widgets.engines import Model, borrow, give_back
 from widgets.fields import wide
 from widgets.form import Form
 from widgets.look import Snapshot, style_tag
@@ -92,6 +92,16 @@ class Comparison(Snapshot, w.VBox):
         if self._thread is not None:
             self._thread.join(timeout)
         return self._thread is None or not self._thread.is_alive()
+
+    def close(self) -> None:
+        """End the runs, and free the model unless others look at it."""
+        if self.comm is None:
+            return
+        self.stop()
+        self.join(timeout=5)
+        super().close()
+        if self._form is None:
+            give_back(self.engine)
 
     def snapshot_html(self) -> str:
         return show(self._view())._repr_html_() if self.runs else ""

@@ -5,7 +5,7 @@ anything. Raises ValueError in words fit to show. Arguments after these two, and
 docstrings, are what callers of the API see.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import takewhile
 from typing import Any
 
@@ -14,6 +14,7 @@ from playground.engine import Request
 from playground.models import MistralCausalLM, explain
 from playground.models.predictions import text_numbers
 from playground.models.prompting import draw_seed, make_request
+from playground.models.text_reading import check_text
 from playground.sampler_choice import is_search, sampler_of
 from playground.samplers import SamplerValues
 from playground.session import MAX_PROMPT_CHARACTERS
@@ -21,7 +22,7 @@ from playground.settings import GenerationSettings
 from playground.tokenizers import Tokenizer
 from playground.views.amounts import bits
 from playground.views.labels import labels
-from playground.views.sampler_lab import sampler_lab_view
+from playground.views.sampler_lab import LabStage, sampler_lab_view
 from playground.views.window import window_of
 from playground.views.window_ruler import HOW, ruler_view
 
@@ -46,7 +47,7 @@ def tokenize(model: MistralCausalLM, _: GenerationSettings, text: str) -> Answer
     each adds to the text, in hexadecimal; nothing for special tokens).
     """
     ids = _ids(model, text=text)
-    tokenizer = model.text_preprocessor.tokenizer
+    tokenizer = _tokenizer(model)
     return {
         "token_ids": ids,
         "tokens": list(labels(tokenizer, ids)),
@@ -77,7 +78,7 @@ def candidates(
             "A search looks further than one token, so there are no candidates to "
             "list. Choose another sampler."
         )
-    tokenizer = model.text_preprocessor.tokenizer
+    tokenizer = _tokenizer(model)
     view = sampler_lab_view(
         tokenizer,
         explain(model, ids, request.sliding_window).logits(-1),
@@ -88,14 +89,16 @@ def candidates(
         shown=top_n,
     )
     first, last = view.stages[0].probabilities, view.stages[-1].probabilities
-    rows = zip(view.token_ids, view.labels, first.tolist(), last.tolist(), strict=True)
     return {
-        "candidates": [
-            dict(zip(("token_id", "token", "before", "after"), row, strict=True))
-            for row in rows
-        ],
+        "candidates": _rows(
+            ("token_id", "token", "before", "after"),
+            view.token_ids,
+            view.labels,
+            first.tolist(),
+            last.tolist(),
+        ),
         "stages": [
-            {"stage": each.stage, "tokens": each.tokens, "probability": each.kept}
+            {"stage": each.stage, "tokens": each.tokens, "probability": _share(each)}
             for each in view.stages
         ],
         "drawn": view.pick_label,
@@ -114,7 +117,7 @@ def window(model: MistralCausalLM, settings: GenerationSettings, text: str) -> A
     ids = _ids(model, text=text)
     request = _request(model, ids, settings)
     seen = window_of(model.backbone, request.sliding_window)
-    named = labels(model.text_preprocessor.tokenizer, ids)
+    named = labels(_tokenizer(model), ids)
     view = ruler_view(named, len(ids), seen)
     table, zones = view.table(), view.zones.tolist()
     counts = {name.replace(" ", "_"): zones.count(n) for n, name in enumerate(HOW)}
@@ -145,37 +148,44 @@ def score(
     prompt = _prompt(model, prompt, settings)
     before = _ids(model, prompt=prompt)
     ids = _ids(model, prompt=prompt, continuation=continuation)
-    pairs = zip(before, ids, strict=False)
-    first = max(1, sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs)))
+    first = max(1, _count_equal(before, ids))
     if not ids[first:]:
         raise ValueError(
             "There is no token to be scored: `continuation` needs text, and something "
             "before its first token."
         )
-    tokenizer, request = (
-        model.text_preprocessor.tokenizer,
-        _request(model, ids, settings),
-    )
+    request, tokenizer = _request(model, ids, settings), _tokenizer(model)
     found = text_numbers(explain(model, ids, request.sliding_window))
-    surprisals = found.surprisal[first - 1 :].tolist()
-    rows = zip(
-        ids[first:],
-        labels(tokenizer, ids[first:]),
-        surprisals,
-        found.rank[first - 1 :].tolist(),
-        found.entropy[first - 1 :].tolist(),
-        strict=True,
-    )
-    names = ("token_id", "token", "surprisal", "rank", "entropy")
-    nats = sum(surprisals)
+    numbers = (found.surprisal, found.rank, found.entropy)
+    nats = float(found.surprisal[first - 1 :].sum(dtype=float))
     num_bytes = sum(map(len, _bytes(tokenizer, ids)[first:]))
     return {
-        "tokens": [dict(zip(names, row, strict=True)) for row in rows],
-        "num_tokens": len(surprisals),
+        "tokens": _rows(
+            ("token_id", "token", "surprisal", "rank", "entropy"),
+            ids[first:],
+            labels(tokenizer, ids[first:]),
+            *(each[first - 1 :].tolist() for each in numbers),
+        ),
+        "num_tokens": len(ids) - first,
         "num_bytes": num_bytes,
         "surprisal": nats,
         "bits_per_byte": bits(nats) / num_bytes if num_bytes else None,
     }
+
+
+def _count_equal(some: Sequence[int], others: Sequence[int]) -> int:
+    """How many ids are the same from the start."""
+    pairs = zip(some, others, strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+
+
+def _rows(names: Sequence[str], *columns: Iterable[Any]) -> list[Answer]:
+    return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def _tokenizer(model: MistralCausalLM) -> Tokenizer:
+    tokenizer: Tokenizer = model.text_preprocessor.tokenizer
+    return tokenizer
 
 
 def _prompt(model: MistralCausalLM, prompt: str, settings: GenerationSettings) -> str:
@@ -205,9 +215,9 @@ def _request(
     model: MistralCausalLM, ids: Sequence[int], settings: GenerationSettings
 ) -> Request:
     """What a run of one token would be, for its checks of text, window and tokens."""
-    tokenizer = model.text_preprocessor.tokenizer
-    return make_request(
-        model.backbone,
+    tokenizer, backbone = _tokenizer(model), model.backbone
+    request = make_request(
+        backbone,
         tokenizer,
         ids,
         sampler=sampler_of(settings, tokenizer.stop_token_ids),
@@ -217,6 +227,12 @@ def _request(
         stop_token_ids=None,
         sliding_window=settings.sliding_window,
     )
+    check_text(ids, None, backbone.vocabulary_size, backbone.context_length)
+    return request
+
+
+def _share(stage: LabStage) -> float:
+    return min(1.0, stage.kept)  # float32's sum of all may end a little above
 
 
 def _bytes(tokenizer: Tokenizer, ids: Sequence[int]) -> list[bytes]:

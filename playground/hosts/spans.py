@@ -1,6 +1,7 @@
 """The text of a run as assets/output.js draws it: one span for each token."""
 
 import math
+from collections.abc import Collection
 from typing import Any
 
 from playground.session import Session
@@ -13,27 +14,29 @@ MAX_PROMPT_SPANS = 2000
 def spans_value(session: Session, live: bool) -> dict[str, Any]:
     """What stands in the output: prompt, answer, and each token's scores.
 
-    A span is [text, label, values, shades]: the values of SCORES as they are shown, the
-    shades from 0 to 99. While the text streams the prompt is one piece.
+    A span is [text, label, values, shades, special]: the values of SCORES as they are
+    shown, the shades from 0 to 99, and whether it is a special token, which has no text
+    in an answer. While the text streams the prompt is one piece.
     """
     run, model = session.transcript, session.engine.model
     if run is None or model is None:
         return {"prompt": [], "answer": [], "live": live}
-    spans = token_spans_view(model.text_preprocessor.tokenizer, run).spans
-    prompt = [span for span in spans if span.is_prompt]
-    answer = [_span(span) for span in spans if not span.is_prompt]
-    if live or len(prompt) > MAX_PROMPT_SPANS:
-        drawn = [[run.prompt_text, "", [], []]]
-    else:
-        drawn = [_span(span) for span in prompt]
-    return {"prompt": drawn, "answer": answer, "live": live}
+    tokenizer = model.text_preprocessor.tokenizer
+    spans = token_spans_view(tokenizer, run).spans
+    special = tokenizer.special_token_ids
+    drawn = [_span(span, special) for span in spans]
+    length = len(run.prompt_token_ids)
+    prompt, answer = drawn[:length], drawn[length:]
+    if live or length > MAX_PROMPT_SPANS:
+        prompt = [[run.prompt_text, "", [], [], False]]
+    return {"prompt": prompt, "answer": answer, "live": live}
 
 
-def _span(span: TokenSpan) -> list[Any]:
+def _span(span: TokenSpan, special: Collection[int]) -> list[Any]:
     known = [name for name in SCORES if name in span.scores]
     values = [_number(span.scores[name]) for name in known]
     shades = [min(99, round(99 * span.shades[name])) for name in known]
-    return [span.text, span.label, values, shades]
+    return [span.text, span.label, values, shades, span.token_id in special]
 
 
 def _number(value: float) -> str:

@@ -8,7 +8,8 @@ from playground.views.candidates import CandidatesView, CandidateToken
 
 _HEAD = (
     '<thead><tr><th scope="col">Token</th><th scope="col">Model</th>'
-    '<th scope="col">After the sampler</th><th scope="col"></th></tr></thead>'
+    '<th scope="col">After the sampler</th>'
+    '<th scope="col"><span class="for-readers">Instead</span></th></tr></thead>'
 )
 
 

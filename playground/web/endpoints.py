@@ -104,6 +104,7 @@ def _question_endpoint(
             settings = settings_of({"max_new_tokens": 1, **dict(chosen)})
             return question(model, settings, *values[: len(own)])
 
+    ask.__name__ = question.__name__  # what MCP calls the tool
     words = " ".join((question.__doc__ or "").split())
     return _described(ask, words, own, controls, dict[str, Any])
 

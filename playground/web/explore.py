@@ -15,12 +15,14 @@ from playground.hosts.view_html import message_html, view_html
 from playground.models.text_reading import Stopped, never
 from playground.presets import Progress, say_nothing
 from playground.settings import GenerationSettings
+from playground.views.attention import AttentionView
 from playground.views.candidates import CandidatesView
 from playground.views.labels import visible
 from playground.views.stop_builder import stop_view
 from playground.views.view import View
 from playground.web.candidates_html import candidates_html
 from playground.web.comparing import compared, stop_html
+from playground.web.links_html import links_html
 from playground.web.tab import Tab
 from playground.web.taking_away import download_value, made_of
 
@@ -89,6 +91,9 @@ class Exploration:
                 stopped,
             )
             html = "".join(_html(view, dark=dark, narrow=narrow) for view in views)
+            for view in views:
+                if isinstance(view, AttentionView):
+                    html = links_html(view, explorer.position(focus)) + html
             return escape(explorer.name(focus)), html
 
         for step in in_steps(work):

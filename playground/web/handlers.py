@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from html import escape
 from pathlib import Path
 from typing import Any
 from weakref import WeakValueDictionary
@@ -30,8 +31,9 @@ from playground.hosts.status import (
     run_status,
 )
 from playground.models import MistralCausalLM
-from playground.session import Session
+from playground.session import MAX_PROMPT_CHARACTERS, Session
 from playground.settings import GenerationSettings
+from playground.views.window import window_of
 from playground.web.offer import Offer
 from playground.web.tab import Tab
 from playground.web.taking_away import fields_of, query_of
@@ -126,6 +128,19 @@ class Handlers:
             tab, request, values, lambda session, wanted: session.go_on(wanted)
         )
 
+    def one_token(
+        self, tab: Tab, request: gr.Request, prompt: Any, *values: Any
+    ) -> Iterator[Updates]:
+        """Write one token: of the answer that is shown, or the first of a new one."""
+
+        def start(session: Session, wanted: GenerationSettings) -> Iterator[Event]:
+            wanted = replace(wanted, max_new_tokens=1)
+            if session.version is None or session.version.run.prompt != prompt:
+                return session.generate(prompt, wanted)
+            return session.go_on(wanted)
+
+        yield from self._runs(tab, request, values, start)
+
     def branch(
         self, tab: Tab, request: gr.Request, event: gr.EventData, *values: Any
     ) -> Iterator[Updates]:
@@ -166,6 +181,18 @@ class Handlers:
         tab.start()
         session.show(min(max(version.number + step, 0), last))
         return self._shown(session)
+
+    def count(self, tab: Tab, prompt: Any) -> str:
+        """How many tokens a prompt has, beside what the model can see at once."""
+        model = tab.session.engine.model
+        if model is None or not isinstance(prompt, str) or not prompt:
+            return ""
+        try:
+            ids = model.text_preprocessor.prompt_ids(prompt[:MAX_PROMPT_CHARACTERS])
+        except ValueError:
+            return ""
+        state = window_of(model.backbone).state(len(ids))
+        return f'<p class="hint">{len(ids):,} tokens. {escape(state)}</p>'
 
     def stop(self, tab: Tab) -> None:
         """End the tab's run; the run itself then shows why it stopped."""

@@ -50,7 +50,8 @@ class Parts:
     card: gr.HTML
     model: gr.Radio
     examples: list[gr.Button]
-    prompt: Component
+    prompt: gr.Textbox
+    counted: gr.HTML
     controls: dict[str, Component]
     chains: gr.Row
     start: gr.Button
@@ -70,13 +71,15 @@ def draw(handlers: Handlers) -> Parts:
     with gr.Column(elem_id="main"):
         with gr.Column(elem_id="form"):
             model = _model(handlers)
-            prompt, controls, chains, examples = _form(handlers)
+            prompt, counted, examples = _prompt()
+            controls, chains = _controls(handlers)
             start, stop = _actions()
         with gr.Column(elem_id="result"):
             status, output = _status(handlers), _output()
             with gr.Row(elem_id="below"):
                 answers = _answers()
                 controls["strip_prompt"] = _control("strip_prompt", info=None)
+                _special()
                 score = _score()
             tabs = draw_tabs()
         with gr.Column(elem_id="more"):
@@ -86,6 +89,7 @@ def draw(handlers: Handlers) -> Parts:
             with gr.Accordion(PENALTIES_TITLE, open=False):
                 controls |= _penalties()
     _connect_chains(chains, controls)
+    _connect_examples(examples, prompt, controls["chat"])
     return Parts(
         tab=tab,
         timer=timer,
@@ -93,6 +97,7 @@ def draw(handlers: Handlers) -> Parts:
         model=model,
         examples=examples,
         prompt=prompt,
+        counted=counted,
         controls=controls,
         chains=chains,
         start=start,
@@ -128,9 +133,7 @@ def _model(handlers: Handlers) -> gr.Radio:
     )
 
 
-def _form(
-    handlers: Handlers,
-) -> tuple[Component, dict[str, Component], gr.Row, list[gr.Button]]:
+def _prompt() -> tuple[gr.Textbox, gr.HTML, list[gr.Button]]:
     prompt = gr.Textbox(
         label=PROMPT_LABEL,
         placeholder=PROMPT_PLACEHOLDER,
@@ -138,10 +141,14 @@ def _form(
         max_lines=12,
         elem_id="prompt",
     )
-    controls: dict[str, Component] = {}
+    counted = gr.HTML("", elem_id="counted", apply_default_css=False)
     with gr.Row(elem_id="examples"):
         examples = [gr.Button(example.label, size="sm") for example in EXAMPLES]
-    controls["chat"] = _control("chat")
+    return prompt, counted, examples
+
+
+def _controls(handlers: Handlers) -> tuple[dict[str, Component], gr.Row]:
+    controls: dict[str, Component] = {"chat": _control("chat")}
     sampler = BY_NAME["sampler"]
     controls["sampler"] = _control("sampler", info=sampler_in_words(sampler.default))
     with gr.Row(elem_id="chains", visible=False) as chains:
@@ -153,12 +160,16 @@ def _form(
             controls[name] = _control(name, visible=visible)
         controls["max_new_tokens"] = to_component(handlers.max_new_tokens)
         controls["seed"] = _control("seed")
+    return controls, chains
+
+
+def _connect_examples(
+    examples: list[gr.Button], prompt: gr.Textbox, chat: Component
+) -> None:
+    """Each button fills the prompt; nothing has to ask the server."""
     for button, example in zip(examples, EXAMPLES, strict=True):
         fill = f"() => {json.dumps([example.prompt, example.chat])}"
-        button.click(
-            None, None, [prompt, controls["chat"]], js=fill, api_visibility="private"
-        )
-    return prompt, controls, chains, examples
+        button.click(None, None, [prompt, chat], js=fill, api_visibility="private")
 
 
 def _penalties() -> dict[str, Component]:
@@ -229,4 +240,11 @@ def _score() -> gr.Radio:
         elem_id="score",
         elem_classes="segments",
         interactive=True,
+    )
+
+
+def _special() -> gr.Checkbox:
+    """Whether special tokens of the answer are shown; the style sheet reads it."""
+    return gr.Checkbox(
+        False, label="Special tokens", elem_id="special", interactive=True
     )

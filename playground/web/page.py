@@ -83,6 +83,7 @@ def _connect(
     for begins, handler, inputs in (
         (parts.start.click, handlers.run, [parts.tab, parts.prompt, *shown]),
         (parts.answers.click, handlers.go_on, [parts.tab, *shown]),
+        (parts.answers.submit, handlers.one_token, [parts.tab, parts.prompt, *shown]),
         (candidates.select, handlers.branch, [parts.tab, *shown]),
     ):
         run = begins(handler, inputs, runs, **RUNNING, **ON_MODEL)
@@ -94,6 +95,9 @@ def _connect(
     turn = parts.answers.select(handlers.turn, parts.tab, runs, **AT_ONCE)
     _then_show(turn.then, parts, exploration.show, shown)
     _connect_tabs(parts, exploration, shown)
+    parts.prompt.input(
+        handlers.count, [parts.tab, parts.prompt], parts.counted, **AT_ONCE
+    )
     parts.stop.click(handlers.stop, parts.tab, None, **AT_ONCE)
     sampler = parts.controls["sampler"]
     assert isinstance(sampler, gr.Radio)

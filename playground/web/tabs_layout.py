@@ -110,7 +110,8 @@ def _export() -> gr.HTML:
 
 
 def _panel(name: str) -> gr.HTML:
-    js = read_asset("candidates.js") if name == "Candidates" else None
+    scripts = {"Candidates": "candidates.js", "Heads": "links.js"}
+    js = read_asset(scripts[name]) if name in scripts else None
     return gr.HTML(
         "",
         js_on_load=js,

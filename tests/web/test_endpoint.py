@@ -9,12 +9,6 @@ from tests.web.conftest import open_page
 GENERATE = {"api_name": "/generate"}
 
 
-def test_it_is_the_only_endpoint(page):
-    assert list(page.client().view_api(return_format="dict")["named_endpoints"]) == [
-        "/generate"
-    ]
-
-
 def test_it_streams_all_of_the_text_each_time(page, scripted):
     scripted.allow(None)
     job = page.client().submit("Hello", max_new_tokens=3, **GENERATE)

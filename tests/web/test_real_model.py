@@ -141,3 +141,20 @@ def test_another_layer_is_another_picture(
     tab.locator("#layer input[type=number]").fill("3")
     tab.locator("#layer input[type=number]").blur()
     expect(image).to_have_attribute("alt", re.compile("of layer 3"))
+
+
+def test_the_text_shows_where_the_focused_token_looks(
+    small_url: str, open_tab: Callable[..., Tab]
+) -> None:
+    tab = answered(open_tab(small_url))
+    tab.get_by_role("tab", name="Heads").click()
+    tab.get_by_role("radio", name="Head", exact=True).check()
+    links = tab.locator("#panel-heads .links")
+    expect(links).to_contain_text("looks at")
+    linked = tab.locator("#output .is-linked")
+    expect(linked.first).to_be_attached()
+    tab.locator(".output-answer > span").nth(3).click()
+    expect(tab.locator("#where")).to_contain_text("Token 4 of 8")
+    expect(links).to_contain_text("is looked at by")
+    tab.get_by_role("tab", name="Tokens").click()
+    expect(linked).to_have_count(0)

@@ -5,6 +5,7 @@ import re
 from urllib.parse import urlsplit
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from tests.scripted import Scripted, loading
@@ -189,3 +190,57 @@ def test_an_example_opens_at_once_with_a_stored_answer(page_for, open_tab):
         "Explain gravity in two sentences."
     )
     expect(token(tab, 0)).to_have_attribute("title", re.compile("probability"))
+
+
+def test_one_token_is_written_at_a_time(page, scripted, open_tab):
+    scripted.allow(None)
+    tab = open_tab(page.url)
+    tab.get_by_label("Prompt", exact=True).fill("Hello")
+    step = tab.get_by_role("button", name="Step", exact=True)
+    for written in ("word0", "word0 word1", "word0 word1 word2"):
+        step.click()
+        expect(output(tab)).to_have_text(written, use_inner_text=True)
+        expect(step).to_be_enabled()
+
+
+def test_special_tokens_are_shown_when_wanted_and_never_copied(
+    page, scripted, open_tab
+):
+    scripted.allow(None)
+    tab = open_tab(page.url, permissions=["clipboard-read", "clipboard-write"])
+    scripted.answer = (" word0", "<|im_end|>")
+    generate(tab)
+    expect(status(tab)).to_contain_text("Stopped")
+    end = token(tab, 1)
+
+    def shown():
+        return end.evaluate("span => getComputedStyle(span, '::after').content")
+
+    assert shown() == "none"
+    tab.get_by_label("Special tokens").check()
+    assert shown() == '"<|im_end|>"'
+    tab.get_by_role("button", name="Copy", exact=True).click()
+    expect(tab.get_by_role("button", name="Copied")).to_be_visible()
+    assert tab.evaluate("navigator.clipboard.readText()") == " word0"
+
+
+def test_the_prompts_tokens_are_counted_while_it_is_written(page, open_tab):
+    tab = open_tab(page.url)
+    tab.wait_for_timeout(1000)  # a field is shown a moment before Gradio hears it
+    tab.get_by_label("Prompt", exact=True).press_sequentially("Three small words")
+    expect(tab.locator("#counted")).to_have_text(
+        "3 tokens. There is no window: each token sees all before it."
+    )
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious(page, scripted, open_tab, scheme):
+    scripted.allow(None)
+    tab = open_tab(page.url, color_scheme=scheme, reduced_motion="reduce")
+    generate(tab)
+    expect(where(tab)).to_contain_text("Token 40 of 40")
+    for name in ("Candidates", "Compare"):
+        panel(tab, name)
+        found = Axe().run(tab).response["violations"]
+        serious = [each["id"] for each in found if each["impact"] != "minor"]
+        assert serious == []

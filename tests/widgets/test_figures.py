@@ -186,6 +186,10 @@ def test_samplers_are_compared_side_by_side(model):
     comparison.prompt.value = " "
     comparison.compare_button.click()
     assert "The prompt is empty" in comparison._html.value
+    borrowers = _lent[id(model)].borrowers
+    comparison.close()
+    comparison.close()
+    assert _lent[id(model)].borrowers == borrowers - 1
 
 
 def test_one_engine_for_all_that_look_at_a_model_until_the_last_has_gone(model):

@@ -9,6 +9,7 @@ import ipywidgets
 import pytest
 
 import widgets
+from playground.engine import Finished
 from tests.scripted import ANSWER, Scripted, loading
 from widgets import panel as panel_module
 
@@ -61,6 +62,17 @@ def test_a_second_run_takes_the_place_of_the_first(panel, scripted):
     assert first.finished.reason == "cancelled"
     assert first.text == " word0"
     assert panel.form.stop_button.disabled
+
+
+def test_what_an_older_run_says_late_is_not_drawn(panel, scripted):
+    panel.generate("First")
+    old, number = panel.run, panel._number
+    panel.generate("Second")
+    scripted.allow(1)
+    panel._listen(number, old, iter([Finished(reason="error", message="late")]))
+    assert status(panel) != "late"
+    assert not panel.form.stop_button.disabled
+    assert panel.run is not old
 
 
 def test_what_is_wrong_is_said_in_the_panel_or_raised_to_a_caller(panel):
@@ -210,3 +222,13 @@ def test_ipywidgets_7_is_refused_in_words(monkeypatch):
     module = importlib.util.module_from_spec(spec)
     with pytest.raises(ImportError, match=r"needs ipywidgets 8, this is 7\.7\.1"):
         spec.loader.exec_module(module)
+
+
+def test_a_model_without_a_chat_format_gets_the_prompt_as_it_is(panel_for, model):
+    panel = panel_for(model)
+    chat = panel.form.fields.by_name["chat"].widget
+    wait_for(lambda: chat.disabled)
+    panel.form.children[1].children[0].click()  # an example in chat format
+    assert panel.form.prompt.value == "Explain gravity in two sentences."
+    assert panel.settings.chat is False
+    assert widgets.generate(model, "the sea", max_new_tokens=1).settings.chat is False

@@ -158,3 +158,5 @@ def test_the_same_text_and_records_from_page_panel_and_python(model, panel_for):
     assert [step.token_id for step in steps] == list(run.token_ids)
     assert [s.record.logprob for s in steps] == [t.logprob for t in run.tokens]
     assert [s.record.rank for s in steps] == [t.rank for t in run.tokens]
+    after = [step.record.chain_logprob for step in steps]
+    assert after == [token.chain_logprob for token in run.tokens]
