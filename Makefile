@@ -10,7 +10,7 @@ INSTALL = $(BIN)/python -m pip install --disable-pip-version-check --constraint 
 INSTALL_PEERS = $(PEERS)/bin/python -m pip install --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format docs lab notebooks slow soak bench bench-peers lock clean
+.PHONY: help run test lint format docs screenshots lab notebooks slow soak bench bench-peers lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +45,10 @@ docs: $(VENV)/.run ## Write docs/controls.md anew, from the code
 	@mkdir -p build
 	$(BIN)/python -m playground controls > build/controls.md
 	mv build/controls.md docs/controls.md
+
+screenshots: $(VENV)/.test ## Take the pictures of the page in docs/ anew
+	@chromium=$$($(BIN)/python tests/chromium.py) && \
+	PLAYGROUND_CHROMIUM="$$chromium" PYTHONPATH=. KERAS_BACKEND=jax $(BIN)/python tests/web/take_screenshots.py
 
 lab: $(VENV)/.notebooks ## Open the notebooks in JupyterLab
 	@$(BIN)/python -m jupyterlab --notebook-dir=notebooks

@@ -7,7 +7,7 @@ from typing import Any
 
 import jax
 
-from playground.answer_tree import AnswerTree, Version
+from playground.answer_tree import MAX_RUNS, AnswerTree, Version
 from playground.engine import (
     WAITING_SECONDS,
     WARM_LENGTH,
@@ -117,6 +117,26 @@ class Session:
         version = self.tree.version(number)
         self.stop()
         self.version = version
+
+    def open(self, what: Transcript | AnswerTree) -> None:
+        """Take in runs from elsewhere behind one's own, and show the last of them.
+
+        Raises ValueError if this session cannot hold so many, or there is none.
+        """
+        if isinstance(what, Transcript):
+            tree = AnswerTree()
+            tree.add(what)
+            what = tree
+        first, count = len(self.tree.versions), len(what.versions)
+        if not 0 < count <= MAX_RUNS - first:
+            raise ValueError(
+                f"The file has {count:,} runs; this session has room for 1 to "
+                f"{MAX_RUNS - first:,}."
+            )
+        for each in what.versions:
+            parent = None if each.parent is None else first + each.parent
+            self.tree.add(each.run, parent, each.position)
+        self.show(first + count - 1)
 
     def _begin(self, version: Version) -> None:
         self.stop()

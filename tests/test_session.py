@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from playground.answer_tree import AnswerTree
 from playground.engine import Engine, Event, Finished, Loading, Step
 from playground.models import MistralCausalLM
 from playground.session import Session
@@ -178,3 +179,27 @@ def test_stop_while_the_model_loads_ends_the_run() -> None:
     assert isinstance(next(events), Loading)
     session.stop()
     assert list(events) == [Finished(reason="cancelled")]
+
+
+def test_runs_from_elsewhere_come_behind_ones_own(
+    engine: Engine[MistralCausalLM],
+) -> None:
+    settings = GenerationSettings(chat=False, sampler="greedy", max_new_tokens=2)
+    theirs = Session(engine)
+    list(theirs.generate("Once", settings))
+    list(theirs.go_on(settings))
+    mine = Session(engine)
+    list(mine.generate("Twice", settings))
+    mine.open(AnswerTree.from_json(theirs.tree.to_json()))
+    assert [each.parent for each in mine.tree.versions] == [None, None, 1]
+    assert mine.text == theirs.text
+    assert mine.version == mine.tree.version(2)
+    list(mine.go_on(settings))
+    assert mine.tree.version(3).parent == 2
+
+
+def test_an_empty_tree_from_elsewhere_is_refused(
+    engine: Engine[MistralCausalLM],
+) -> None:
+    with pytest.raises(ValueError, match="has 0 runs"):
+        Session(engine).open(AnswerTree())

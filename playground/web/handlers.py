@@ -11,6 +11,7 @@ import gradio as gr
 
 from playground.controls import BY_NAME
 from playground.engine import Beams, Event, Finished, Step
+from playground.exports import read_file
 from playground.hosts.examples import stored_answers
 from playground.hosts.form import (
     KNOBS,
@@ -170,6 +171,19 @@ class Handlers:
         tab.told = True
         answers = answers_value(session, live=False)
         return stored.spans, status.value(), gr.Button(interactive=False), answers
+
+    def open_file(self, tab: Tab, data: Any) -> Updates:
+        """Take in a run or a tree of them that was saved before."""
+        try:
+            if not isinstance(data, bytes):
+                raise ValueError("Choose a file of a run or of all answers (JSON).")
+            what = read_file(data)
+            tab.start()
+            tab.session.open(what)
+        except ValueError as fault:
+            status = fault_status(fault).value()
+            return gr.skip(), status, gr.skip(), gr.skip()
+        return self._shown(tab.session)
 
     def turn(self, tab: Tab, event: gr.EventData) -> Updates:
         """Show the answer before or after this one; the run that goes on stops."""

@@ -92,6 +92,10 @@ def _connect(
         shows = partial(handlers.example, number=number)
         opened = button.click(shows, parts.tab, runs, **AT_ONCE)
         _then_show(opened.then, parts, exploration.show, shown)
+    opened = parts.tabs.file.upload(
+        handlers.open_file, [parts.tab, parts.tabs.file], runs, **AT_ONCE
+    )
+    _then_show(opened.then, parts, exploration.show, shown)
     turn = parts.answers.select(handlers.turn, parts.tab, runs, **AT_ONCE)
     _then_show(turn.then, parts, exploration.show, shown)
     _connect_tabs(parts, exploration, shown)

@@ -1,5 +1,6 @@
 """The tabs below the text: what stands in each."""
 
+import os
 from dataclasses import dataclass
 
 import gradio as gr
@@ -8,10 +9,13 @@ from gradio.components import Component
 from playground.controls import SAMPLERS
 from playground.hosts.explorer import HEADS_VIEWS, WINDOW_VIEWS
 from playground.hosts.form import short_name
+from playground.hosts.learn import tour
 from playground.hosts.run_views import TABS
 from playground.views.attention import NOTE
 from playground.web.taking_away import KINDS
 from playground.web.theme import read_asset
+
+LEARN = "Learn"
 
 HINTS = {
     "Candidates": "What the model could have said here. Take another, and it goes on.",
@@ -41,6 +45,7 @@ class TabsParts:
     stop_text: gr.Textbox
     stop_view: gr.HTML
     export: gr.HTML
+    file: gr.UploadButton
 
     @property
     def choices(self) -> list[Component]:
@@ -77,6 +82,9 @@ def draw_tabs() -> TabsParts:
                         elem_id="stop_text",
                     )
                     stop_view = gr.HTML("", apply_default_css=False)
+        with gr.Tab(LEARN):
+            gr.Markdown(tour(), elem_id="learn")
+    export, file = _share()
     return TabsParts(
         tabs=tabs,
         look=look,
@@ -90,23 +98,30 @@ def draw_tabs() -> TabsParts:
         compare=compare,
         stop_text=stop_text,
         stop_view=stop_view,
-        export=_export(),
+        export=export,
+        file=file,
     )
 
 
-def _export() -> gr.HTML:
+def _share() -> tuple[gr.HTML, gr.UploadButton]:
     buttons = "".join(
         f'<button type="button" data-what="{what}">{label}</button>'
         for what, label in {"link": "Copy link", **KINDS}.items()
     )
     with gr.Accordion("Share and save", open=False, elem_id="share"):
-        return gr.HTML(
+        export = gr.HTML(
             {},
             html_template=read_asset("export.html").replace("@buttons", buttons),
             js_on_load=read_asset("export.js"),
             apply_default_css=False,
             elem_id="export",
         )
+        file = gr.UploadButton(
+            "Open a saved run", file_types=[".json"], type="binary", size="sm"
+        )
+        if "SPACE_ID" in os.environ:
+            gr.DuplicateButton("Duplicate this Space", size="sm")
+    return export, file
 
 
 def _panel(name: str) -> gr.HTML:

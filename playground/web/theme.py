@@ -92,5 +92,6 @@ LAUNCH: dict[str, Any] = {
     "run_history": False,
     "footer_links": ["api", "settings"],
     "state_session_capacity": 200,
+    "max_file_size": "16mb",  # of a saved run
     "max_threads": 100,  # one for each run, those in line too
 }

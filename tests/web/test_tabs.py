@@ -244,3 +244,21 @@ def test_axe_finds_nothing_serious(page, scripted, open_tab, scheme):
         found = Axe().run(tab).response["violations"]
         serious = [each["id"] for each in found if each["impact"] != "minor"]
         assert serious == []
+
+
+def test_a_saved_run_is_opened_again(tab, page, open_tab, tmp_path):
+    tab.get_by_text("Share and save").click()
+    with tab.expect_download() as saved:
+        tab.get_by_role("button", name="All answers (JSON)").click()
+    file = tmp_path / "answers.json"
+    saved.value.save_as(file)
+    other = open_tab(page.url)
+    other.get_by_text("Share and save").click()
+    other.locator("#share input[type=file]").set_input_files(file)
+    expect(output(other)).to_have_text("word0 word1 word2 word3", use_inner_text=True)
+    expect(where(other)).to_have_text("Token 4 of 4: ␣word3")
+    bad = tmp_path / "bad.json"
+    bad.write_text('{"schema": "something/else"}')
+    other.locator("#share input[type=file]").set_input_files(bad)
+    expect(status(other)).to_contain_text("something/else")
+    expect(output(other)).to_have_text("word0 word1 word2 word3", use_inner_text=True)
