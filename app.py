@@ -1,7 +1,8 @@
 """Opens the page: `python app.py`, on this machine or as a Hugging Face Space.
 
 PLAYGROUND_PRESET           the model
-PLAYGROUND_MODELS           others that visitors may choose, with commas between them
+PLAYGROUND_MODELS           others that visitors may choose, with commas between them;
+                            name@int8 is one in that dtype
 PLAYGROUND_DTYPE            float32, bfloat16 or int8; else the fastest on this device
 PLAYGROUND_MAX_NEW_TOKENS   the most for one run
 PLAYGROUND_MAX_SECONDS      the longest a run may take
@@ -33,9 +34,10 @@ from playground.models import MistralCausalLM
 from playground.presets import DEFAULT_PRESET
 from playground.session import start_engine
 from playground.web import LAUNCH, build
+from playground.web.offer import split_name
 
-SMALL = "shakespeare_mistral"
-"""It comes along and is ready in seconds, while a larger one still loads."""
+MORE = f"shakespeare_mistral, {DEFAULT_PRESET}@int8"
+"""The first comes along and is ready in seconds, while a larger one still loads."""
 
 
 def whole_number(variable: str, default: int, maximum: int) -> int:
@@ -67,18 +69,22 @@ def mcp_server() -> bool:
 
 def more_models() -> dict[str, Callable[[], Engine[MistralCausalLM]]]:
     """What visitors may choose besides the preset; each is loaded when one does."""
-    names = os.environ.get("PLAYGROUND_MODELS", SMALL).split(",")
+    names = os.environ.get("PLAYGROUND_MODELS", MORE).split(",")
     wanted = [name.strip() for name in names if name.strip()]
+    for name in wanted:
+        if split_name(name)[1] not in (*DTYPES, None):
+            sys.exit(f"PLAYGROUND_MODELS has {name!r}; dtypes are {', '.join(DTYPES)}.")
     return {name: partial(start, name) for name in wanted}
 
 
 def start(name: str) -> Engine[MistralCausalLM]:
     """An engine for this page that loads a model."""
+    preset, wanted = split_name(name)
     engine = start_engine(
-        name,
+        preset,
         warm_rows=whole_number("PLAYGROUND_PEOPLE", MAX_ACTIVE, maximum=MAX_ACTIVE),
         max_seconds=whole_number("PLAYGROUND_MAX_SECONDS", 600, maximum=86_400),
-        dtype=dtype(),
+        dtype=wanted or dtype(),
     )
     threading.Thread(target=warm_up_views, args=(engine,), daemon=True).start()
     return engine

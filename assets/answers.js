@@ -6,10 +6,14 @@ const turn = element.querySelector(".answers-turn");
 const place = element.querySelector(".answers-place");
 const [before, after] = element.querySelectorAll("[data-step]");
 
-// The address holds prompt and settings, so a reload or a copied link finds them again.
+// The address holds prompt and settings, so a reload or a copied link finds them again;
+// the browser keeps them for the next visit.
 function remember(query) {
   const own = [...new URLSearchParams(location.search)].filter(([name]) => name.startsWith("__"));
   const kept = new URLSearchParams(own).toString();
+  try {
+    localStorage.setItem("mistral-playground", query);
+  } catch {} // it may be switched off, or full
   history.replaceState(history.state, "", "?" + [query, kept].filter(Boolean).join("&"));
 }
 

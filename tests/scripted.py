@@ -214,6 +214,7 @@ def scripted_model() -> SimpleNamespace:
         compute_dtype="float32",
         token_embedding=SimpleNamespace(dtype_policy=as_policy("float32")),
         count_params=lambda: 134_515_008,
+        variables=[SimpleNamespace(value=SimpleNamespace(nbytes=538_060_032))],
     )
     tokenizer = Words()
     preprocessor = SimpleNamespace(

@@ -32,6 +32,7 @@ from widgets.panes import (
     AttentionViewer,
     Cache,
     Candidates,
+    Learn,
     SamplerLab,
     Tokens,
     WindowExplorer,
@@ -156,6 +157,7 @@ class PlaygroundPanel(Snapshot, w.VBox):
             Cache(**shared),
             Comparison(self.engine, form=self.form),
             Tokens(**shared),
+            Learn(),
         )
         return dict(zip(TABS, panes, strict=True))
 

@@ -8,6 +8,7 @@ import ipywidgets as w
 
 from playground.hosts.explorer import HEADS_VIEWS, WINDOW_VIEWS
 from playground.hosts.form import SAMPLER_KNOBS
+from playground.hosts.learn import tour
 from playground.presets import Progress
 from playground.settings import GenerationSettings
 from playground.views.amounts import percent
@@ -64,6 +65,17 @@ class Candidates(Pane):
     def _take_chosen(self, _button: Any) -> None:
         if self._take is not None and self.others.value is not None:
             self._take(self.token.focus.index, self.others.value)
+
+
+class Learn(w.HTML):
+    """A short tour on the panel's own controls."""
+
+    def __init__(self) -> None:
+        super().__init__(tour())
+
+    def snapshot_html(self) -> str:
+        """The same text."""
+        return str(self.value)
 
 
 class SamplerLab(Pane):

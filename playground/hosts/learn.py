@@ -3,7 +3,9 @@
 Each chapter begins with sentences of the notebook that goes on from it.
 """
 
+import re
 from dataclasses import dataclass
+from html import escape
 
 from playground.controls import BY_NAME
 from playground.hosts.form import MORE_TITLE, PROMPT_LABEL, short_name
@@ -75,5 +77,12 @@ CHAPTERS = (
 
 
 def tour() -> str:
-    """All chapters as Markdown."""
-    return "\n\n".join(f"### {c.title}\n\n{c.idea} {c.steps}" for c in CHAPTERS)
+    """All chapters as HTML; what stands on a control is bold."""
+    chapters = (
+        f"<h3>{c.title}</h3><p>{_bold(f'{c.idea} {c.steps}')}</p>" for c in CHAPTERS
+    )
+    return f'<div class="tour">{"".join(chapters)}</div>'
+
+
+def _bold(text: str) -> str:
+    return re.sub(r"\*\*(.+?)\*\*", r"<b>\1</b>", escape(text))

@@ -29,6 +29,7 @@ def _facts(model: MistralCausalLM) -> list[str]:
         heads,
         _window(backbone.sliding_window, backbone.context_length),
         f"{_precision(backbone)} on {_device()}",
+        f"{_memory(backbone)} of weights",
     ]
 
 
@@ -36,6 +37,12 @@ def _precision(backbone: MistralBackbone) -> str:
     stored = weights_dtype(backbone.token_embedding.dtype_policy)
     computed = backbone.compute_dtype
     return stored if stored == computed else f"{stored} weights, {computed}"
+
+
+def _memory(backbone: MistralBackbone) -> str:
+    """Each array's own bytes: int8 ones are a quarter, beside their scales."""
+    num_bytes = sum(variable.value.nbytes for variable in backbone.variables)
+    return f"{num_bytes / 1e6:,.0f} MB"
 
 
 def _window(window: int | None, context: int | None) -> str:

@@ -33,8 +33,9 @@ TABS = (
     "Cache",
     "Compare",
     "Tokens",
+    "Learn",
 )
-"""In the order in which a host shows them."""
+"""In the order in which a host shows them; the last is a text."""
 
 
 class RunViews:

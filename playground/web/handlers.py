@@ -34,8 +34,9 @@ from playground.hosts.status import (
 from playground.models import MistralCausalLM
 from playground.session import MAX_PROMPT_CHARACTERS, Session
 from playground.settings import GenerationSettings
+from playground.views.amounts import tokens
 from playground.views.window import window_of
-from playground.web.offer import Offer
+from playground.web.offer import Offer, split_name
 from playground.web.tab import Tab
 from playground.web.taking_away import fields_of, query_of
 
@@ -68,12 +69,16 @@ class Handlers:
         is_told = tab.told or tab.session.version is not None
         status = gr.skip() if is_told else engine_status(engine).value()
         waiting = engine.status.phase in ("loading", "compiling")
-        card = model_card(Path(tab.model).name, engine.model)
+        preset, _ = split_name(tab.model)
+        card = model_card(Path(preset).name, engine.model)
         return card, status, gr.Timer(active=waiting), *_fitting(engine.model)
 
-    def restore(self, tab: Tab, request: gr.Request) -> Updates:
-        """What the page's address asks for: prompt, model, status, chains, settings."""
-        query = str(request.query_params)
+    def restore(self, tab: Tab, query: Any) -> Updates:
+        """What the page's address asks for: prompt, model, status, chains, settings.
+
+        `query` is the address's, or that of this browser's last run.
+        """
+        query = str(query)
         nothing = tuple(gr.skip() for _ in range(4 + len(SHOWN)))
         try:
             link, values = fields_of(query)
@@ -206,7 +211,7 @@ class Handlers:
         except ValueError:
             return ""
         state = window_of(model.backbone).state(len(ids))
-        return f'<p class="hint">{len(ids):,} tokens. {escape(state)}</p>'
+        return f'<p class="hint">{tokens(len(ids))}. {escape(state)}</p>'
 
     def stop(self, tab: Tab) -> None:
         """End the tab's run; the run itself then shows why it stopped."""

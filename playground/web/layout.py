@@ -124,7 +124,7 @@ def _header(handlers: Handlers) -> gr.HTML:
 def _model(handlers: Handlers) -> gr.Radio:
     names = handlers.offer.names
     return gr.Radio(
-        [(Path(name).name, name) for name in names],
+        [(handlers.offer.label(name), name) for name in names],
         value=names[0],
         label="Model",
         visible=len(names) > 1,

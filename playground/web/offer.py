@@ -2,11 +2,33 @@
 
 import threading
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from playground.engine import Engine
 from playground.models import MistralCausalLM
+from playground.presets import PRESETS
+from playground.session import fastest_dtype
+
+BYTES = {"float32": 4, "bfloat16": 2, "int8": 1}
+"""Of a number, by the dtype of the weights."""
 
 StartEngine = Callable[[], Engine[MistralCausalLM]]
+
+
+def split_name(name: str) -> tuple[str, str | None]:
+    """`preset@int8` -> (preset, "int8"); without a dtype, the fastest is meant."""
+    preset, _, dtype = name.partition("@")
+    return preset, dtype or None
+
+
+def size_in_words(name: str) -> str:
+    """What its weights take in memory, known before they are loaded: "135 MB"."""
+    preset, dtype = split_name(name)
+    if preset not in PRESETS:
+        return ""
+    wanted = dtype or fastest_dtype()
+    num_bytes = PRESETS[preset].parameters * BYTES[wanted]
+    return f"{num_bytes / 1e6:,.0f} MB"
 
 
 class Offer:
@@ -30,6 +52,12 @@ class Offer:
     def names(self) -> tuple[str, ...]:
         """All of them, the first one first."""
         return (self.first, *self._more)
+
+    def label(self, name: str) -> str:
+        """What stands on its button: name, dtype if it is said, and memory."""
+        preset, dtype = split_name(name)
+        parts = (Path(preset).name, dtype, size_in_words(name))
+        return " · ".join(part for part in parts if part)
 
     def engine(self, name: str) -> Engine[MistralCausalLM]:
         """The engine of a model. Raises ValueError for one that is not offered."""

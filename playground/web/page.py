@@ -47,6 +47,7 @@ AT_ONCE: dict[str, Any] = {
     "show_progress": "hidden",
     "api_visibility": "private",
 }
+AS_TYPED = AT_ONCE | {"trigger_mode": "always_last"}
 
 
 def build(
@@ -100,7 +101,7 @@ def _connect(
     _then_show(turn.then, parts, exploration.show, shown)
     _connect_tabs(parts, exploration, shown)
     parts.prompt.input(
-        handlers.count, [parts.tab, parts.prompt], parts.counted, **AT_ONCE
+        handlers.count, [parts.tab, parts.prompt], parts.counted, **AS_TYPED
     )
     parts.stop.click(handlers.stop, parts.tab, None, **AT_ONCE)
     sampler = parts.controls["sampler"]
@@ -120,7 +121,8 @@ def _connect(
     parts.timer.tick(handlers.refresh, parts.tab, progress, **AT_ONCE)
     demo.load(handlers.refresh, parts.tab, progress, **AT_ONCE)
     restored = [parts.prompt, parts.model, parts.status, parts.chains, *shown]
-    demo.load(handlers.restore, parts.tab, restored, **AT_ONCE)
+    asked = [parts.tab, parts.tabs.look]
+    demo.load(handlers.restore, asked, restored, js=read_asset("asked.js"), **AT_ONCE)
     demo.load(None, js=read_asset("keys.js"), api_visibility="private")
     demo.unload(handlers.leave)
     gr.api(
@@ -155,7 +157,7 @@ def _connect_tabs(parts: Parts, exploration: Exploration, shown: list[Any]) -> N
         **ON_MODEL,
     )
     tabs.stop_text.input(
-        exploration.build_stop, [parts.tab, tabs.stop_text], tabs.stop_view, **AT_ONCE
+        exploration.build_stop, [parts.tab, tabs.stop_text], tabs.stop_view, **AS_TYPED
     )
     for control in (*KNOBS, BY_NAME["sampler"]):
         knob: Any = parts.controls[control.name]

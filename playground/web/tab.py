@@ -8,7 +8,7 @@ from playground.comparison import Comparison
 from playground.hosts.explorer import Explorer, Focus
 from playground.hosts.run_views import TABS
 from playground.session import Session
-from playground.web.offer import Offer
+from playground.web.offer import Offer, split_name
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class Tab:
     def choose_by_link(self, preset: str) -> bool:
         """Use the model that a link names, if this page offers one of that name."""
         for name in self.offer.names:
-            if preset in (name, Path(name).name):
+            if preset in (name, Path(name).name, split_name(name)[0]):
                 if name != self.model:
                     self.choose(name)
                 return True

@@ -15,8 +15,6 @@ from playground.views.attention import NOTE
 from playground.web.taking_away import KINDS
 from playground.web.theme import read_asset
 
-LEARN = "Learn"
-
 HINTS = {
     "Candidates": "What the model could have said here. Take another, and it goes on.",
     "Sampler lab": "Move the sampler's knobs: the picture follows, nothing is run.",
@@ -59,7 +57,8 @@ def draw_tabs() -> TabsParts:
     where = gr.HTML("", elem_id="where", apply_default_css=False)
     panels: dict[str, gr.HTML] = {}
     with gr.Tabs(elem_id="tabs") as tabs:
-        for name in TABS:
+        *explored, learn = TABS
+        for name in explored:
             with gr.Tab(name, render_children=True):
                 gr.HTML(f'<p class="hint">{HINTS[name]}</p>', apply_default_css=False)
                 match name:
@@ -82,8 +81,8 @@ def draw_tabs() -> TabsParts:
                         elem_id="stop_text",
                     )
                     stop_view = gr.HTML("", apply_default_css=False)
-        with gr.Tab(LEARN):
-            gr.Markdown(tour(), elem_id="learn")
+        with gr.Tab(learn):
+            gr.HTML(tour(), apply_default_css=False)
     export, file = _share()
     return TabsParts(
         tabs=tabs,

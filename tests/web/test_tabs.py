@@ -262,3 +262,20 @@ def test_a_saved_run_is_opened_again(tab, page, open_tab, tmp_path):
     other.locator("#share input[type=file]").set_input_files(bad)
     expect(status(other)).to_contain_text("something/else")
     expect(output(other)).to_have_text("word0 word1 word2 word3", use_inner_text=True)
+
+
+def test_a_browser_remembers_its_last_run(page, scripted, open_tab):
+    scripted.allow(None)
+    tab = open_tab(page.url)
+    tab.get_by_label("New tokens").fill("3")
+    generate(tab, "Remember me")
+    expect(tab).to_have_url(re.compile("Remember"))
+    tab.goto(page.url)  # without the address of the run
+    expect(tab.get_by_label("Prompt", exact=True)).to_have_value("Remember me")
+    expect(tab.get_by_label("New tokens")).to_have_value("3")
+
+
+def test_the_tour_is_on_the_page(page, open_tab):
+    tab = open_tab(page.url)
+    tab.get_by_role("tab", name="Learn").click()
+    expect(tab.get_by_role("heading", name="The window")).to_be_visible()
