@@ -1,13 +1,14 @@
 """What happens in the tabs below the text: one handler shows whichever is open."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from html import escape
-from typing import Any
+from typing import Any, Self
 
 import gradio as gr
 
 from playground.controls import MAX_TEXT_LENGTH, unescaped
-from playground.hosts.explorer import HEADS_VIEWS, WINDOW_VIEWS, Explorer, Focus
+from playground.hosts.explorer import HEADS_VIEWS, WINDOW_VIEWS, Focus
 from playground.hosts.form import SHOWN, without_hidden
 from playground.hosts.long_work import Done, Report, in_steps
 from playground.hosts.run_views import TABS
@@ -59,41 +60,21 @@ class Exploration:
         else:
             yield _updates()
 
-    def show(
-        self,
-        tab: Tab,
-        look: Any,
-        window_view: Any,
-        heads_view: Any,
-        layer: Any,
-        head: Any,
-        *values: Any,
-    ) -> Iterator[Any]:
+    def show(self, tab: Tab, *sent: Any) -> Iterator[Any]:
         """The open tab's views, for the focused token."""
         if tab.opened not in PANELS:
             yield _updates()
             return
-        explorer = tab.explorer
-        dark, narrow = "dark" in str(look), "narrow" in str(look)
-
+        asked, explorer = Asked.of(sent), tab.explorer
         tab.questions += 1
         question = tab.questions
 
         def work(progress: Progress, stopped: Stopped) -> tuple[str, str]:
             focus = explorer.focus(tab.focus)
-            views = self._views(
-                explorer,
-                tab.opened,
-                focus,
-                (window_view, heads_view, layer, head),
-                values,
-                progress,
-                stopped,
+            views = self._views(tab, focus, asked, progress, stopped)
+            html = "".join(
+                _html(view, explorer.position(focus), asked) for view in views
             )
-            html = "".join(_html(view, dark=dark, narrow=narrow) for view in views)
-            for view in views:
-                if isinstance(view, AttentionView):
-                    html = links_html(view, explorer.position(focus)) + html
             return escape(explorer.name(focus)), html
 
         for step in in_steps(work):
@@ -141,15 +122,10 @@ class Exploration:
     def take_away(self, tab: Tab, event: gr.EventData, *sent: Any) -> dict[str, Any]:
         """A file of the latest run; pictures are those of the open tab."""
         data = event._data if isinstance(event._data, dict) else {}
-        _, *choices = sent[:5]
 
         def views() -> Sequence[View]:
             focus = tab.explorer.focus(tab.focus)
-            opened = tab.opened if tab.opened in PANELS else "Tokens"
-            places = (choices[0], choices[1], choices[2], choices[3])
-            return self._views(
-                tab.explorer, opened, focus, places, sent[5:], say_nothing, never
-            )
+            return self._views(tab, focus, Asked.of(sent), say_nothing, never)
 
         tab.files += 1
         try:
@@ -164,32 +140,51 @@ class Exploration:
 
     def _views(
         self,
-        explorer: Explorer,
-        opened: str,
+        tab: Tab,
         focus: Focus,
-        choices: tuple[Any, Any, Any, Any],
-        values: Sequence[Any],
+        asked: "Asked",
         progress: Progress,
         stopped: Stopped,
     ) -> Sequence[View]:
-        window_view, heads_view, layer, head = choices
-        match opened:
+        explorer = tab.explorer
+        match tab.opened:
             case "Candidates":
                 return [explorer.candidates(focus)]
             case "Sampler lab":
-                settings = self._settings(values)
+                settings = self._settings(asked.values)
                 return explorer.sampler_lab(focus, settings, progress, stopped)
             case "Window":
-                which = _one_of(WINDOW_VIEWS, window_view)
+                which = _one_of(WINDOW_VIEWS, asked.window_view)
                 return [explorer.window(which, focus, progress, stopped)]
             case "Heads":
-                which = _one_of(HEADS_VIEWS, heads_view)
-                place = _whole(layer), _whole(head)
+                which = _one_of(HEADS_VIEWS, asked.heads_view)
+                place = _whole(asked.layer), _whole(asked.head)
                 return [explorer.heads(which, focus, *place, progress, stopped)]
             case "Cache":
                 return explorer.cache()
             case _:
                 return [explorer.tokens(progress, stopped)]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the browser sends with each question, not checked yet.
+
+    `look` has "dark" and "narrow" in it if the page is; `values` belong to SHOWN.
+    """
+
+    look: Any
+    window_view: Any
+    heads_view: Any
+    layer: Any
+    head: Any
+    values: Sequence[Any]
+
+    @classmethod
+    def of(cls, sent: Sequence[Any]) -> Self:
+        """In the order of `TabsParts.choices`, then the values."""
+        look, window_view, heads_view, layer, head, *values = sent
+        return cls(look, window_view, heads_view, layer, head, values)
 
 
 def _updates(opened: str = "", html: str = "", where: str | None = None) -> Any:
@@ -198,10 +193,12 @@ def _updates(opened: str = "", html: str = "", where: str | None = None) -> Any:
     return gr.skip() if where is None else where, *panels
 
 
-def _html(view: View, *, dark: bool, narrow: bool) -> str:
+def _html(view: View, position: int, asked: Asked) -> str:
     if isinstance(view, CandidatesView):
         return candidates_html(view)
-    return view_html(view, dark=dark, narrow=narrow)
+    links = links_html(view, position) if isinstance(view, AttentionView) else ""
+    dark, narrow = "dark" in str(asked.look), "narrow" in str(asked.look)
+    return links + view_html(view, dark=dark, narrow=narrow)
 
 
 def _one_of(choices: dict[str, str], sent: Any) -> str:
