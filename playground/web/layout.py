@@ -48,7 +48,7 @@ class Parts:
     tab: gr.State
     timer: gr.Timer
     card: gr.HTML
-    model: gr.Radio
+    model: gr.Dropdown
     examples: list[gr.Button]
     prompt: gr.Textbox
     counted: gr.HTML
@@ -121,15 +121,15 @@ def _header(handlers: Handlers) -> gr.HTML:
         return gr.HTML(card, elem_id="card", apply_default_css=False)
 
 
-def _model(handlers: Handlers) -> gr.Radio:
+def _model(handlers: Handlers) -> gr.Dropdown:
     names = handlers.offer.names
-    return gr.Radio(
+    return gr.Dropdown(
         [(handlers.offer.label(name), name) for name in names],
         value=names[0],
         label="Model",
+        filterable=False,
         visible=len(names) > 1,
         elem_id="model",
-        elem_classes="segments",
     )
 
 

@@ -51,6 +51,7 @@ def _take(browser: Browser, url: str, name: str) -> None:
     tab.locator(".output-answer > span").nth(12).click()
     expect(tab.locator("#where")).to_contain_text("Token 13 of")
     tab.wait_for_timeout(1500)
+    tab.evaluate("scrollTo(0, 0)")
     tab.screenshot(path=FOLDER / f"{name}.png", full_page=name == "page-phone")
 
 
