@@ -24,11 +24,12 @@ def spans_value(session: Session, live: bool) -> dict[str, Any]:
     tokenizer = model.text_preprocessor.tokenizer
     spans = token_spans_view(tokenizer, run).spans
     special = tokenizer.special_token_ids
-    drawn = [_span(span, special) for span in spans]
     length = len(run.prompt_token_ids)
-    prompt, answer = drawn[:length], drawn[length:]
     if live or length > MAX_PROMPT_SPANS:
         prompt = [[run.prompt_text, "", [], [], False]]
+    else:
+        prompt = [_span(span, special) for span in spans[:length]]
+    answer = [_span(span, special) for span in spans[length:]]
     return {"prompt": prompt, "answer": answer, "live": live}
 
 

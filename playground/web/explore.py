@@ -9,7 +9,6 @@ import gradio as gr
 
 from playground.controls import MAX_TEXT_LENGTH, unescaped
 from playground.hosts.explorer import HEADS_VIEWS, WINDOW_VIEWS, Focus
-from playground.hosts.form import SHOWN, without_hidden
 from playground.hosts.long_work import Done, Report, in_steps
 from playground.hosts.run_views import TABS
 from playground.hosts.view_html import message_html, view_html
@@ -30,7 +29,7 @@ from playground.web.taking_away import download_value, made_of
 PANELS = ("Candidates", "Sampler lab", "Window", "Heads", "Cache", "Tokens")
 """The tabs that show views of the focused token."""
 
-SettingsOf = Callable[[dict[str, Any]], GenerationSettings]
+SettingsOf = Callable[[Sequence[Any]], GenerationSettings]
 
 
 class Exploration:
@@ -95,7 +94,7 @@ class Exploration:
         """Write with several samplers at once; what runs in this tab ends."""
         tab.stop()
         try:
-            yield from compared(tab, prompt, names, self._settings(values))
+            yield from compared(tab, prompt, names, self._settings_of(values))
         except ValueError as fault:
             yield message_html(str(fault))
         finally:
@@ -134,10 +133,6 @@ class Exploration:
             return {"fault": str(fault), "number": tab.files}
         return download_value(made, tab.files)
 
-    def _settings(self, values: Sequence[Any]) -> GenerationSettings:
-        names = (control.name for control in SHOWN)
-        return self._settings_of(without_hidden(dict(zip(names, values, strict=True))))
-
     def _views(
         self,
         tab: Tab,
@@ -151,7 +146,7 @@ class Exploration:
             case "Candidates":
                 return [explorer.candidates(focus)]
             case "Sampler lab":
-                settings = self._settings(asked.values)
+                settings = self._settings_of(asked.values)
                 return explorer.sampler_lab(focus, settings, progress, stopped)
             case "Window":
                 which = _one_of(WINDOW_VIEWS, asked.window_view)

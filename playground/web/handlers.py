@@ -1,6 +1,6 @@
 """What happens on the page: run, go on, go back, stop, refresh."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from html import escape
 from pathlib import Path
@@ -16,8 +16,8 @@ from playground.hosts.examples import stored_answers
 from playground.hosts.form import (
     KNOBS,
     SHOWN,
-    read_value,
     sampler_in_words,
+    settings_of,
     without_hidden,
 )
 from playground.hosts.model_card import model_card
@@ -109,11 +109,8 @@ class Handlers:
         except ValueError as fault:
             status = fault_status(fault).value()
             return *NOTHING, gr.skip(), status, *(gr.skip() for _ in range(4))
-        card, status, _, *fitting = self.refresh(tab)
-        shown = self._shown(tab.session)
-        if tab.session.version is None:
-            shown = (shown[0], status, *shown[2:])
-        return *shown, card, gr.Timer(active=True), *fitting
+        card, _, _, *fitting = self.refresh(tab)
+        return *self._shown(tab.session), card, gr.Timer(active=True), *fitting
 
     def run(
         self, tab: Tab, request: gr.Request, prompt: Any, *values: Any
@@ -225,12 +222,13 @@ class Handlers:
 
     def settings_of(self, values: dict[str, Any]) -> GenerationSettings:
         """What a browser or a program sent as settings; ValueError has the faults."""
-        values = {
-            name: read_value(BY_NAME[name], sent) for name, sent in values.items()
-        }
-        if fault := self.max_new_tokens.fault(values["max_new_tokens"]):
-            raise ValueError(fault)
-        return GenerationSettings(**values)
+        return settings_of(values, self.max_new_tokens)
+
+    def settings_on_page(self, values: Sequence[Any]) -> GenerationSettings:
+        """The same of the fields of `SHOWN`, in their order."""
+        names = (control.name for control in SHOWN)
+        sent = dict(zip(names, values, strict=True))
+        return self.settings_of(without_hidden(sent))
 
     def _runs(
         self, tab: Tab, request: gr.Request, values: tuple[Any, ...], start: Start
@@ -239,10 +237,7 @@ class Handlers:
         number = tab.start()
         try:
             yield gr.skip(), STARTING.value(), gr.Button(interactive=True), gr.skip()
-            names = (control.name for control in SHOWN)
-            settings = self.settings_of(
-                without_hidden(dict(zip(names, values, strict=True)))
-            )
+            settings = self.settings_on_page(values)
             yield from self._stream(tab, number, start(tab.session, settings))
         except ValueError as fault:
             status, stop = fault_status(fault).value(), gr.Button(interactive=False)
@@ -302,11 +297,11 @@ class Handlers:
 def answers_value(session: Session, live: bool) -> dict[str, Any]:
     """What assets/answers.js draws: which answer this is, and what can be done.
 
-    `query` is the address that asks for the same again.
+    `query` is the address that asks for the same again, once the run is over.
     """
     version, run = session.version, session.transcript
     query = ""
-    if run is not None and run.model is not None:
+    if not live and run is not None and run.model is not None:
         query = query_of(run.prompt, run.settings, run.model.preset)
     return {
         "query": query,

@@ -79,7 +79,7 @@ def _connect(
 ) -> None:
     shown = [parts.controls[control.name] for control in SHOWN]
     runs = [parts.output, parts.status, parts.stop, parts.answers]
-    exploration = Exploration(handlers.settings_of)
+    exploration = Exploration(handlers.settings_on_page)
     candidates = parts.tabs.panels["Candidates"]
     for begins, handler, inputs in (
         (parts.start.click, handlers.run, [parts.tab, parts.prompt, *shown]),
