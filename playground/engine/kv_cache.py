@@ -18,18 +18,20 @@ With 3 slots, writing 4 and 5 would have destroyed 2, which 4 still sees. The sa
 makes padding harmless: a chunk of T writes T slots even where it has fewer tokens, and
 what that destroys is out of every later token's window.
 
-Keys lie as [B*K, H, S] and values as [B*K, S, H]: with one merged batch dimension XLA
-on CPU updates both in place and reads them without a copy.
+Keys lie as [B*K, S, H] and values as [B*K, H, S], so that what a new token sums up
+over lies together: a key's numbers for its score, a channel's values over all slots.
+With one merged batch dimension XLA on CPU updates both in place.
 """
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+
+from playground.engine.sums import sums
 
 EMPTY = -1
 FEW_QUERIES = 8  # for one head: those of its group, times the new tokens
@@ -38,8 +40,8 @@ FEW_QUERIES = 8  # for one head: those of its group, times the new tokens
 class KVCache(NamedTuple):
     """The keys and values of B rows, one pair of arrays for each layer."""
 
-    keys: tuple[jax.Array, ...]  # each [B*K, H, S]
-    values: tuple[jax.Array, ...]  # each [B*K, S, H]
+    keys: tuple[jax.Array, ...]  # each [B*K, S, H]
+    values: tuple[jax.Array, ...]  # each [B*K, H, S]
     positions: jax.Array  # [B, S] int32
 
     @property
@@ -63,8 +65,8 @@ def empty(
     """A cache with nothing in it; `put` brings it from the host to the devices."""
     merged = rows * num_key_value_heads
     kind = jnp.dtype(dtype)
-    keys = [np.zeros((merged, head_dim, num_slots), kind) for _ in range(num_layers)]
-    values = [np.zeros((merged, num_slots, head_dim), kind) for _ in range(num_layers)]
+    keys = [np.zeros((merged, num_slots, head_dim), kind) for _ in range(num_layers)]
+    values = [np.zeros((merged, head_dim, num_slots), kind) for _ in range(num_layers)]
     positions = np.full((rows, num_slots), EMPTY, np.int32)
     return KVCache(*put((tuple(keys), tuple(values), positions)))
 
@@ -82,8 +84,8 @@ def grow(cache: KVCache, num_slots: int) -> KVCache:
     """The same content in a larger ring; only right before the ring has wrapped."""
     more = num_slots - cache.num_slots
     return KVCache(
-        keys=tuple(jnp.pad(k, ((0, 0), (0, 0), (0, more))) for k in cache.keys),
-        values=tuple(jnp.pad(v, ((0, 0), (0, more), (0, 0))) for v in cache.values),
+        keys=tuple(jnp.pad(k, ((0, 0), (0, more), (0, 0))) for k in cache.keys),
+        values=tuple(jnp.pad(v, ((0, 0), (0, 0), (0, more))) for v in cache.values),
         positions=jnp.pad(cache.positions, ((0, 0), (0, more)), constant_values=EMPTY),
     )
 
@@ -118,15 +120,15 @@ def visible(
 
 
 def key_layout(key: jax.Array) -> jax.Array:
-    """[B, T, K, H] -> [B*K, H, T], the layout of cached keys."""
+    """[B, T, K, H] -> [B*K, T, H], the layout of cached keys."""
     rows, num_new, heads, head_dim = key.shape
-    return key.transpose(0, 2, 3, 1).reshape(rows * heads, head_dim, num_new)
+    return key.transpose(0, 2, 1, 3).reshape(rows * heads, num_new, head_dim)
 
 
 def value_layout(value: jax.Array) -> jax.Array:
-    """[B, T, K, H] -> [B*K, T, H], the layout of cached values."""
+    """[B, T, K, H] -> [B*K, H, T], the layout of cached values."""
     rows, num_new, heads, head_dim = value.shape
-    return value.transpose(0, 2, 1, 3).reshape(rows * heads, num_new, head_dim)
+    return value.transpose(0, 2, 3, 1).reshape(rows * heads, head_dim, num_new)
 
 
 def write(
@@ -144,11 +146,11 @@ def write(
         mine = slice(row * heads, (row + 1) * heads)
         if num_new == 1:  # A slice update is done in place and costs nothing.
             first, slot = jnp.int32(row * heads), slots[row, 0]
-            keys = lax.dynamic_update_slice(keys, key[mine], (first, zero, slot))
-            values = lax.dynamic_update_slice(values, value[mine], (first, slot, zero))
+            keys = lax.dynamic_update_slice(keys, key[mine], (first, slot, zero))
+            values = lax.dynamic_update_slice(values, value[mine], (first, zero, slot))
         else:
-            keys = keys.at[mine, :, slots[row]].set(key[mine])
-            values = values.at[mine, slots[row]].set(value[mine])
+            keys = keys.at[mine, slots[row]].set(key[mine])
+            values = values.at[mine, :, slots[row]].set(value[mine])
     return keys, values
 
 
@@ -157,13 +159,13 @@ def attend(
 ) -> jax.Array:
     """Scaled dot-product attention over one layer of the cache.
 
-    query [B, T, Q, H], keys [B*K, H, S], values [B*K, S, H], seen [B, T, S] ->
+    query [B, T, Q, H], keys [B*K, S, H], values [B*K, H, S], seen [B, T, S] ->
     [B, T, Q, H]. Query head q reads key/value head q // (Q / K). The softmax is in
     float32; its sum is divided out after the second product, which saves a pass over S.
     """
     rows, num_new, query_heads, head_dim = query.shape
     weights, total = _exponentials(query, keys, seen)
-    attended = jnp.einsum("kgs,ksd->kgd", weights.astype(values.dtype), values)
+    attended = _products(weights.astype(values.dtype), values).astype(values.dtype)
     attended = attended / total.astype(attended.dtype)
     attended = attended.reshape(rows, keys.shape[0] // rows, -1, num_new, head_dim)
     attended = attended.transpose(0, 3, 1, 2, 4)
@@ -187,7 +189,7 @@ def _exponentials(
     query = query.reshape(rows, num_new, heads, group, head_dim)
     query = query.transpose(0, 2, 3, 1, 4) * jnp.asarray(head_dim**-0.5, query.dtype)
     query = query.reshape(rows * heads, group * num_new, head_dim)
-    scores = _scores(query, keys)
+    scores = _products(query, keys)
     scores = scores.reshape(rows, heads, group, num_new, -1)
     # Finite, so that a padded query, which sees nobody, gives some mean and not NaN.
     lowest = jnp.finfo(jnp.float32).min
@@ -197,14 +199,13 @@ def _exponentials(
     return weights, weights.sum(axis=-1, keepdims=True)
 
 
-def _scores(query: jax.Array, keys: jax.Array) -> jax.Array:
-    """query [N, G, H], keys [N, H, S] -> float32 [N, G, S].
+def _products(some: jax.Array, cached: jax.Array) -> jax.Array:
+    """[N, G, i] times the rows of [N, o, i]: float32 [N, G, o].
 
-    For few queries one product for each is up to twice as fast on CPU as one for all:
-    a vector times a matrix needs no packing.
+    For the queries of one new token, what is cached is read once on CPU.
     """
-    dot = partial(jnp.einsum, preferred_element_type=jnp.float32)
-    if query.shape[1] > FEW_QUERIES:
-        return dot("kgd,kds->kgs", query, keys)
-    each = [dot("kd,kds->ks", query[:, g], keys) for g in range(query.shape[1])]
-    return jnp.stack(each, axis=1)
+    group = some.shape[1]
+    if 1 < group <= FEW_QUERIES and jax.default_backend() == "cpu":
+        each = [cached * some[:, query, None] for query in range(group)]
+        return jnp.stack(sums(each), axis=1)
+    return jnp.einsum("ngi,noi->ngo", some, cached, preferred_element_type=jnp.float32)

@@ -24,6 +24,7 @@ from playground.engine import kv_cache
 from playground.engine.chunks import CHUNKS
 from playground.engine.kv_cache import KVCache
 from playground.engine.sharding import shardings
+from playground.engine.sums import IN_ANY_ORDER
 from playground.engine.texts import Texts, probabilities, sample_next
 from playground.samplers import ChainValues, Record, Sampler, measure
 
@@ -97,6 +98,7 @@ class Programs:
             self._call,
             donate_argnames="cache",
             out_shardings=(whole, whole, cached),
+            compiler_options=IN_ANY_ORDER if jax.default_backend() == "cpu" else None,
         )
         self._sample = _compiled(sample_next, whole)
         self._measure = _compiled(measure, whole)

@@ -27,10 +27,10 @@ def share_position(cache: KVCache, row: jax.Array, position: jax.Array) -> KVCac
         everyone = jnp.tile(mine, (cache.rows, 1, 1))
         return lax.dynamic_update_slice(layer, everyone, [zero, *start])
 
-    head_dim = cache.values[0].shape[-1]
+    head_dim = cache.keys[0].shape[-1]
     return KVCache(
-        keys=tuple(share(k, [zero, slot], [head_dim, 1]) for k in cache.keys),
-        values=tuple(share(v, [slot, zero], [1, head_dim]) for v in cache.values),
+        keys=tuple(share(k, [slot, zero], [1, head_dim]) for k in cache.keys),
+        values=tuple(share(v, [zero, slot], [head_dim, 1]) for v in cache.values),
         positions=cache.positions,
     )
 

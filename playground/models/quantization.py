@@ -15,8 +15,11 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from playground.engine.sums import times_rows_of
+
 LARGEST = 127
 ALMOST_ZERO = 1e-30  # its scale still fits into float32
+FEW_ROWS = 8  # each has code of its own, which takes a second to compile
 
 
 def quantize_rows(rows: NDArray[Any]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
@@ -33,10 +36,10 @@ def quantize_rows(rows: NDArray[Any]) -> tuple[NDArray[np.int8], NDArray[np.floa
 
 def times_int8(x: jax.Array, rows: jax.Array, scale: jax.Array) -> jax.Array:
     """x [B, T, i] times the rows int8 [o, i], each divided by its scale [o]."""
-    if x.shape[0] * x.shape[1] == 1:
-        # Multiplied while it is read; as a matrix product XLA on CPU would first write
-        # out all rows as floats.
-        product = (rows.astype(x.dtype) * x[0]).sum(axis=-1)[None, None]
+    if x.shape[1] == 1 and x.shape[0] <= FEW_ROWS:
+        # Multiplied while they are read; for a matrix product XLA on CPU would first
+        # write out all rows as floats.
+        product = times_rows_of(rows, x[:, 0])[:, None].astype(x.dtype)
     else:
         product = jnp.einsum("bti,oi->bto", x, rows.astype(x.dtype))
     return product / scale.astype(x.dtype)
