@@ -2,7 +2,7 @@
 
 PLAYGROUND_PRESET           the model
 PLAYGROUND_MODELS           others that visitors may choose, with commas between them;
-                            name@int8 is one in that dtype
+                            name@float32 is one in that dtype
 PLAYGROUND_DTYPE            float32, bfloat16 or int8; else the fastest on this device
 PLAYGROUND_MAX_NEW_TOKENS   the most for one run
 PLAYGROUND_MAX_SECONDS      the longest a run may take
@@ -52,7 +52,7 @@ from playground.session import start_engine
 from playground.web import LAUNCH, build
 from playground.web.offer import split_name
 
-MORE = f"shakespeare_mistral, {DEFAULT_PRESET}@int8"
+MORE = f"shakespeare_mistral, {DEFAULT_PRESET}@float32"
 """The first comes along and is ready in seconds, while a larger one still loads."""
 
 

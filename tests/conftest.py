@@ -28,8 +28,11 @@ settings.load_profile("playground")
 
 @pytest.fixture(scope="session")
 def engine() -> Iterator[Engine[MistralCausalLM]]:
-    """The real model on a warm engine. The first use on a machine downloads it."""
-    engine = start_engine(REAL)
+    """The real model on a warm engine. The first use on a machine downloads it.
+
+    In float32, as the peers had it whose numbers are stored.
+    """
+    engine = start_engine(REAL, dtype="float32")
     status = engine.wait()
     assert status.phase == "ready", status.message
     yield engine

@@ -59,7 +59,7 @@ def test_one_line_says_what_was_found(app):
     (line,) = (each for each in app.said.splitlines() if each.startswith("Ready"))
     for fact in (
         "shakespeare_mistral · 4.41M parameters",
-        "float32 on",
+        "int8 weights, float32 on",
         "4,096 new tokens and 600 s a run, 8 at once",
         f"kept in {cache_folder()}",
     ):

@@ -1,5 +1,6 @@
 """The line under the title that says which model this is."""
 
+import math
 from html import escape
 
 import jax
@@ -25,13 +26,19 @@ def facts_of(model: MistralCausalLM) -> list[str]:
     if backbone.num_key_value_heads != backbone.num_query_heads:
         heads += f" ({backbone.num_key_value_heads} key/value)"
     return [
-        f"{_short(backbone.count_params())} parameters",
+        f"{_short(_parameters(backbone))} parameters",
         f"{backbone.num_layers} layers",
         heads,
         _window(backbone.sliding_window, backbone.context_length),
         f"{_precision(backbone)} on {_device()}",
         f"{_memory(backbone)} of weights",
     ]
+
+
+def _parameters(backbone: MistralBackbone) -> int:
+    """Without the scales of int8: they say what the others are."""
+    counted = (v for v in backbone.variables if not v.path.endswith("_scale"))
+    return sum(math.prod(variable.shape) for variable in counted)
 
 
 def _precision(backbone: MistralBackbone) -> str:

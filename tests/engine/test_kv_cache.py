@@ -138,10 +138,10 @@ def test_growing_keeps_what_is_there() -> None:
     )
     grown = kv_cache.grow(filled, 5)
     assert grown.positions.tolist() == [[0, 1, 2, -1, -1]]
-    assert grown.keys[1].shape == (HEADS, HEAD_DIM, 5)
-    assert grown.values[0].shape == (HEADS, 5, HEAD_DIM)
-    np.testing.assert_array_equal(grown.keys[1][:, :, :3], filled.keys[1])
-    np.testing.assert_array_equal(grown.values[1][:, :3], filled.values[1])
+    assert grown.keys[1].shape == (HEADS, 5, HEAD_DIM)
+    assert grown.values[0].shape == (HEADS, HEAD_DIM, 5)
+    np.testing.assert_array_equal(grown.keys[1][:, :3], filled.keys[1])
+    np.testing.assert_array_equal(grown.values[1][:, :, :3], filled.values[1])
 
 
 @pytest.mark.parametrize(

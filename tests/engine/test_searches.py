@@ -236,7 +236,7 @@ def numbered_cache(rows):
 
 
 def by_row(cache):
-    """Per row: its keys [layers, K, H, S], values [layers, K, S, H], positions."""
+    """Per row: its keys [layers, K, S, H], values [layers, K, H, S], positions."""
     keys, values = (
         np.stack(
             [np.asarray(a).reshape(cache.rows, -1, *a.shape[1:]) for a in layers], 1
@@ -271,7 +271,7 @@ def test_one_position_is_shared_and_nothing_else(row, position):
     )
     keys, values, _ = before[row]
     for (k, v, p), (old_k, old_v, old_p) in zip(by_row(shared), before, strict=True):
-        old_k[..., slot], old_v[..., slot, :] = keys[..., slot], values[..., slot, :]
+        old_k[..., slot, :], old_v[..., slot] = keys[..., slot, :], values[..., slot]
         assert same((k, v, p), (old_k, old_v, old_p))
 
 

@@ -1,6 +1,6 @@
 """The line that says which model this is."""
 
-from playground.hosts.model_card import model_card
+from playground.hosts.model_card import facts_of, model_card
 from tests.conftest import tiny_model
 
 
@@ -15,8 +15,10 @@ def test_it_tells_sizes_and_precision_and_escapes_the_name():
         "float32 on CPU",
     ):
         assert f"<span>{fact}</span>" in card
+    parameters = next(each for each in facts_of(model) if "parameters" in each)
     model.quantize("int8")
-    assert "<span>int8 weights, float32 on CPU</span>" in model_card("tiny", model)
+    card = model_card("tiny", model)
+    assert "<span>int8 weights, float32 on CPU</span>" in card and parameters in card
 
 
 def test_before_the_model_is_loaded_there_is_only_its_name():

@@ -209,10 +209,10 @@ def test_a_persons_own_sampler_chooses_and_the_model_does_not_compile(
     before = compilations()
     tiny.sampler = SecondBest()
     chosen = tiny.generate(inputs, stop_token_ids=None)["token_ids"][0, 2]
+    after = compilations()
     whole = {"token_ids": np.array([[5, 6]]), "padding_mask": np.ones((1, 2))}
     assert chosen == np.argsort(np.asarray(tiny(whole))[0, -1])[-2]
     assert tiny.sampler.calls == 1
-    after = compilations()
     assert after.built + after.read - before.built - before.read <= 1
 
 

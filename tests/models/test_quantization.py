@@ -2,6 +2,7 @@
 
 import json
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -43,7 +44,9 @@ def test_no_weight_moves_further_than_half_a_step(rows):
     assert np.abs(stored.astype(int)).max(initial=0) <= 127
 
 
-@pytest.mark.parametrize("shape", [(1, 1, 8), (1, 3, 8), (2, 1, 8), (3, 2, 8)])
+@pytest.mark.parametrize(
+    "shape", [(1, 1, 8), (1, 3, 8), (2, 1, 8), (8, 1, 8), (9, 1, 8), (3, 2, 8)]
+)
 def test_products_are_those_of_the_rows_that_are_stored(shape):
     numbers = np.random.default_rng(0)
     x = numbers.normal(size=shape).astype(np.float32)
@@ -52,6 +55,27 @@ def test_products_are_those_of_the_rows_that_are_stored(shape):
     expected = x.astype(np.float64) @ (rows / scale[:, None].astype(np.float64)).T
     product = times_int8(jnp.asarray(x), jnp.asarray(rows), jnp.asarray(scale))
     np.testing.assert_allclose(product, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_one_matrix_after_the_other_becomes_floats():
+    size, depth = 256, 20
+
+    def read(x, matrices):
+        for rows in matrices:
+            x = times_int8(x, rows, jnp.ones(size))
+        return x
+
+    matrices = [jax.ShapeDtypeStruct((size, size), "int8")] * depth
+    x = jax.ShapeDtypeStruct((1, 4, size), "float32")
+    used = jax.jit(read).lower(x, matrices).compile().memory_analysis()
+    assert used.temp_size_in_bytes < 4 * size * size * depth / 4
+
+
+def test_a_row_that_is_no_number_spoils_no_other():
+    x = jnp.ones((2, 2, 3)).at[0].set(jnp.nan)
+    product = times_int8(x, jnp.ones((4, 3), jnp.int8), jnp.ones(4))
+    assert np.isnan(product[0]).all()
+    assert (np.asarray(product[1]) == 3).all()
 
 
 def dequantized(model: MistralCausalLM) -> dict[str, np.ndarray]:

@@ -1,0 +1,54 @@
+"""Sums in one pass against NumPy in float64."""
+
+import jax
+import jax.numpy as jnp
+import ml_dtypes
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from playground.engine.sums import IN_ANY_ORDER, sums, times_rows_of
+
+in_any_order = jax.jit(times_rows_of, compiler_options=IN_ANY_ORDER)
+
+
+def test_each_part_has_its_own_sum():
+    parts = [jnp.arange(6.0).reshape(2, 3), jnp.ones((2, 3))]
+    assert [total.tolist() for total in sums(parts)] == [[3, 12], [3, 3]]
+
+
+@settings(max_examples=25)
+@given(st.integers(1, 8), st.integers(1, 9), st.integers(1, 40), st.integers(0, 99))
+def test_rows_times_a_matrix(rows, output_dim, input_dim, seed):
+    random = np.random.default_rng(seed)
+    x = random.normal(size=(rows, input_dim)).astype(np.float32)
+    matrix = random.integers(-127, 128, (output_dim, input_dim)).astype(np.int8)
+    exact = x.astype(np.float64) @ matrix.T.astype(np.float64)
+    found = times_rows_of(jnp.asarray(matrix), jnp.asarray(x))
+    assert found.dtype == jnp.float32
+    np.testing.assert_allclose(found, exact, rtol=1e-5, atol=1e-2)
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.int8, ml_dtypes.bfloat16])
+def test_the_order_of_a_sum_is_all_that_changes(kind):
+    random = np.random.default_rng(0)
+    x = random.normal(size=(3, 576)).astype(np.float32)
+    matrix = random.integers(-127, 128, (200, 576)).astype(kind)
+    exact = x.astype(np.float64) @ matrix.T.astype(np.float64)
+    found = in_any_order(jnp.asarray(matrix), jnp.asarray(x))
+    np.testing.assert_allclose(found, exact, rtol=1e-4, atol=1e-2)
+
+
+def test_what_is_no_number_stays_so():
+    x = jnp.array([[np.nan, 1], [np.inf, 1], [2, 1]], jnp.float32)
+    found = np.asarray(in_any_order(jnp.ones((3, 2), jnp.int8), x))
+    assert np.isnan(found[0]).all()
+    assert np.isposinf(found[1]).all()
+    assert found[2].tolist() == [3, 3, 3]
+
+
+def test_it_has_a_gradient():
+    matrix = jnp.array([[1, 2], [3, 4], [5, 6], [7, 8]], jnp.int8)
+    gradient = jax.grad(lambda x: times_rows_of(matrix, x).sum())
+    assert gradient(jnp.ones((2, 2))).tolist() == [[16, 20], [16, 20]]
