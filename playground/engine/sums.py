@@ -34,23 +34,23 @@ def _add(ones: list[jax.Array], others: list[jax.Array]) -> list[jax.Array]:
     return [one + other for one, other in zip(ones, others, strict=True)]
 
 
-def times_rows_of(matrix: jax.Array, x: jax.Array) -> jax.Array:
+def summed_products(x: jax.Array, rows: jax.Array) -> jax.Array:
     """x [B, i] times the rows of a matrix [o, i]: float32 [B, o].
 
-    Two rows of x meet three blocks of the matrix at a time; more accumulators do not
-    stay in registers. All blocks have one size: for o = 4 they are the rows 0 1, 2 3
-    and 2 3 once more, of which nothing is kept.
+    Two of x meet three blocks of the matrix at a time; more accumulators do not stay
+    in registers. All blocks have one size: for o = 4 they are the rows 0 1, 2 3 and
+    2 3 once more, of which nothing is kept.
     """
-    output_dim = matrix.shape[0]
+    output_dim = rows.shape[0]
     size = -(-output_dim // 3)
     starts = [min(block * size, output_dim - size) for block in range(3)]
-    blocks = [matrix[start : start + size].astype(jnp.float32) for start in starts]
+    blocks = [rows[start : start + size].astype(jnp.float32) for start in starts]
     repeated = [block * size - start for block, start in enumerate(starts)]
     product = []
     for first in range(0, x.shape[0], 2):
         pair = x[first : first + 2].astype(jnp.float32)
-        found = iter(sums([block * row for row in pair for block in blocks]))
+        found = iter(sums([block * each for each in pair for block in blocks]))
         for _ in pair:
-            row = [next(found)[count:] for count in repeated]
-            product.append(jnp.concatenate(row))
+            whole = [next(found)[count:] for count in repeated]
+            product.append(jnp.concatenate(whole))
     return jnp.stack(product)

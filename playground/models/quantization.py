@@ -15,7 +15,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from playground.engine.sums import times_rows_of
+from playground.engine.sums import summed_products
 
 LARGEST = 127
 ALMOST_ZERO = 1e-30  # its scale still fits into float32
@@ -39,11 +39,11 @@ def times_int8(x: jax.Array, rows: jax.Array, scale: jax.Array) -> jax.Array:
     if x.shape[1] == 1 and x.shape[0] <= FEW_ROWS:
         # Multiplied while they are read; for a matrix product XLA on CPU would first
         # write out all rows as floats.
-        product = times_rows_of(rows, x[:, 0])[:, None].astype(x.dtype)
+        product = summed_products(x[:, 0], rows)[:, None].astype(x.dtype)
     else:
         # One matrix after the other becomes floats: XLA has to wait for x, as it does
-        # not see that this is 1. Else it would begin with all, and write 500 MB.
-        one = jnp.fmax(jnp.sign(x[0, 0, 0]), 1)
+        # not see that this is 1. Else it would begin with all of them.
+        one = jax.lax.stop_gradient(jnp.fmax(jnp.sign(x[0, 0, 0]), 1))
         product = jnp.einsum("bti,oi->bto", x, rows.astype(x.dtype) * one)
     return product / scale.astype(x.dtype)
 

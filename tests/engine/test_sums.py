@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from playground.engine.sums import IN_ANY_ORDER, sums, times_rows_of
+from playground.engine.sums import IN_ANY_ORDER, summed_products, sums
 
-in_any_order = jax.jit(times_rows_of, compiler_options=IN_ANY_ORDER)
+in_any_order = jax.jit(summed_products, compiler_options=IN_ANY_ORDER)
 
 
 def test_each_part_has_its_own_sum():
@@ -25,7 +25,7 @@ def test_rows_times_a_matrix(rows, output_dim, input_dim, seed):
     x = random.normal(size=(rows, input_dim)).astype(np.float32)
     matrix = random.integers(-127, 128, (output_dim, input_dim)).astype(np.int8)
     exact = x.astype(np.float64) @ matrix.T.astype(np.float64)
-    found = times_rows_of(jnp.asarray(matrix), jnp.asarray(x))
+    found = summed_products(jnp.asarray(x), jnp.asarray(matrix))
     assert found.dtype == jnp.float32
     np.testing.assert_allclose(found, exact, rtol=1e-5, atol=1e-2)
 
@@ -36,13 +36,13 @@ def test_the_order_of_a_sum_is_all_that_changes(kind):
     x = random.normal(size=(3, 576)).astype(np.float32)
     matrix = random.integers(-127, 128, (200, 576)).astype(kind)
     exact = x.astype(np.float64) @ matrix.T.astype(np.float64)
-    found = in_any_order(jnp.asarray(matrix), jnp.asarray(x))
+    found = in_any_order(jnp.asarray(x), jnp.asarray(matrix))
     np.testing.assert_allclose(found, exact, rtol=1e-4, atol=1e-2)
 
 
 def test_what_is_no_number_stays_so():
     x = jnp.array([[np.nan, 1], [np.inf, 1], [2, 1]], jnp.float32)
-    found = np.asarray(in_any_order(jnp.ones((3, 2), jnp.int8), x))
+    found = np.asarray(in_any_order(x, jnp.ones((3, 2), jnp.int8)))
     assert np.isnan(found[0]).all()
     assert np.isposinf(found[1]).all()
     assert found[2].tolist() == [3, 3, 3]
@@ -50,5 +50,5 @@ def test_what_is_no_number_stays_so():
 
 def test_it_has_a_gradient():
     matrix = jnp.array([[1, 2], [3, 4], [5, 6], [7, 8]], jnp.int8)
-    gradient = jax.grad(lambda x: times_rows_of(matrix, x).sum())
+    gradient = jax.grad(lambda x: summed_products(x, matrix).sum())
     assert gradient(jnp.ones((2, 2))).tolist() == [[16, 20], [16, 20]]
