@@ -48,6 +48,15 @@ def test_what_is_no_number_stays_so():
     assert found[2].tolist() == [3, 3, 3]
 
 
+def test_what_is_no_number_is_still_noticed():
+    ask = jax.jit(
+        lambda x: jnp.stack([jnp.isnan(x), jnp.isinf(x), x == x]),
+        compiler_options=IN_ANY_ORDER,
+    )
+    found = ask(jnp.array([np.nan, np.inf, 1.0])).astype(int).tolist()
+    assert found == [[1, 0, 0], [0, 1, 0], [0, 1, 1]]
+
+
 def test_it_has_a_gradient():
     matrix = jnp.array([[1, 2], [3, 4], [5, 6], [7, 8]], jnp.int8)
     gradient = jax.grad(lambda x: summed_products(x, matrix).sum())
