@@ -213,8 +213,13 @@ def scripted_model() -> SimpleNamespace:
         context_length=8192,
         compute_dtype="float32",
         token_embedding=SimpleNamespace(dtype_policy=as_policy("float32")),
-        count_params=lambda: 134_515_008,
-        variables=[SimpleNamespace(value=SimpleNamespace(nbytes=538_060_032))],
+        variables=[
+            SimpleNamespace(
+                path="weights",
+                shape=(134_515_008,),
+                value=SimpleNamespace(nbytes=538_060_032),
+            )
+        ],
     )
     tokenizer = Words()
     preprocessor = SimpleNamespace(
