@@ -206,6 +206,7 @@ def _products(some: jax.Array, cached: jax.Array) -> jax.Array:
     """
     group = some.shape[1]
     if 1 < group <= FEW_QUERIES and jax.default_backend() == "cpu":
+        some = some.astype(jnp.float32)
         each = [cached * some[:, query, None] for query in range(group)]
         return jnp.stack(sums(each), axis=1)
     return jnp.einsum("ngi,noi->ngo", some, cached, preferred_element_type=jnp.float32)
