@@ -22,7 +22,7 @@ from playground.engine import (
     Run,
 )
 from playground.models import MistralCausalLM
-from playground.models.answers import text_so_far, with_text
+from playground.models.answers import NewText, with_text
 from playground.models.prompting import draw_seed, make_request
 from playground.presets import LoadError, Progress
 from playground.sampler_choice import sampler_of
@@ -84,8 +84,9 @@ class Session:
         From its end, without the stop tokens that ended it; or after its first
         `position` tokens, where `token_id` takes the place of its own token. `settings`
         None keeps its settings, and the seed stays if they name no other: then it
-        becomes what one longer run would have been. Raises ValueError as `generate`,
-        and for what is not there.
+        becomes what one longer run would have been. Stops before the place are passed;
+        one that `token_id` completes ends the run at once. Raises ValueError as
+        `generate`, and for what is not there.
         """
         model = self.engine.model
         if model is None or self.version is None:
@@ -106,8 +107,10 @@ class Session:
             token_ids=kept,
             records=[*old.records[:position], *(None for _ in own)],
         )
-        request = _continuation(model, run)
+        request, end = _continuation(model, run, taken=len(own))
         self._begin(self.tree.add(run, parent.number, position))
+        if end is not None:
+            return _ended_at_once(run, end)
         return self._events("", run, request, self._stopped)
 
     def show(self, number: int) -> None:
@@ -215,6 +218,7 @@ class Session:
         if stopped.is_set():  # between submitting and here
             run.cancel()
         tokenizer = model.text_preprocessor.tokenizer
+        transcript.text = transcript.text_before  # the rest comes with the events
         try:
             for event in with_text(
                 run,
@@ -267,13 +271,33 @@ def _request(model: MistralCausalLM, prompt: str, run: Transcript) -> Request:
     return request
 
 
-def _continuation(model: MistralCausalLM, run: Transcript) -> Request:
-    """The request for an answer that goes on; notes its text so far in the run."""
-    tokenizer, prompt = model.text_preprocessor.tokenizer, run.prompt_token_ids
+def _continuation(
+    model: MistralCausalLM, run: Transcript, taken: int
+) -> tuple[Request, Finished | None]:
+    """The request for an answer that goes on; notes its text so far in the run.
+
+    The last `taken` tokens are new; if they complete a stop, the end comes beside it.
+    """
+    prompt, kept = run.prompt_token_ids, len(run.token_ids) - taken
     request = _with_settings(model, prompt, run)
     run.model = ModelFacts.of(model)
-    run.text = run.text_before = text_so_far(run.token_ids, tokenizer, prompt)
-    return request
+    text = NewText(
+        model.text_preprocessor.tokenizer,
+        prompt,
+        run.settings.stop_strings,
+        run.token_ids[:kept],
+    )
+    run.text_before = text.before + "".join(map(text.push, run.token_ids[kept:]))
+    stop = request.stop_at_end(()) if taken else ()
+    end = text.finished(Finished(reason="stop", stopped_by=stop))
+    run.text = run.text_before + end.text  # which is held back as soon as it goes on
+    return request, end if end.stopped_by else None
+
+
+def _ended_at_once(run: Transcript, end: Finished) -> Iterator[Event]:
+    run.text = run.text_before
+    run.add(end)
+    yield end
 
 
 def _with_settings(

@@ -68,6 +68,33 @@ def test_two_halves_are_the_whole(session: Session, sampler: str) -> None:
     assert len(first.token_ids) == 12  # untouched
 
 
+@pytest.mark.parametrize("cut", [1, 5, 9, 13])
+def test_penalties_draws_and_stops_look_over_the_border(
+    session: Session, cut: int
+) -> None:
+    """Of a real model, whose next tokens depend on all of these."""
+    wanted = replace(
+        RANDOM,
+        sampler="chain",
+        max_new_tokens=24,
+        repetition_penalty=1.4,
+        frequency_penalty=0.3,
+        dry_multiplier=2.0,
+        dry_allowed_length=1,
+    )
+    finish(session.generate("the sea is", wanted))
+    text = latest(session).text
+    wanted = replace(wanted, stop_strings=(text[-5:-2],))
+    end = finish(session.generate("the sea is", wanted))
+    whole = latest(session)
+    finish(session.generate("the sea is", replace(wanted, max_new_tokens=cut)))
+    again = finish(session.go_on(replace(wanted, max_new_tokens=24 - cut)))
+    assert latest(session).token_ids == whole.token_ids
+    assert latest(session).text == whole.text
+    assert end.reason == again.reason == "stop"
+    assert (again.stopped_by, again.stop_string) == (end.stopped_by, end.stop_string)
+
+
 def test_every_cut_goes_on_to_the_same_end(session: Session) -> None:
     """Also between the bytes of a character, of which random tokens make many."""
     finish(session.generate("the sea is", replace(RANDOM, max_new_tokens=24)))

@@ -47,11 +47,11 @@ class Request:
     def stop_at_end(self, made: Sequence[int]) -> tuple[int, ...]:
         """The stop that the answer ends with, () if with none; the longest wins.
 
-        `made` are its new tokens, at least one. With the stops (7,) and (3, 7):
-        1 3 7 gives (3, 7), 3 1 7 gives (7,).
+        `made` are its new tokens, at least one unless it goes on from some. With the
+        stops (7,) and (3, 7): 1 3 7 gives (3, 7), 3 1 7 gives (7,).
         """
         longest = max(map(len, self.stop_sequences), default=1)
-        before = self.token_ids[len(self.token_ids) - self.answered :]
+        before = self.token_ids[max(0, len(self.token_ids) - self.answered) :]
         token_ids = [*before[-longest:], *made[-longest:]]
         for stop in sorted(self.stop_sequences, key=len, reverse=True):
             if tuple(token_ids[-len(stop) :]) == stop:

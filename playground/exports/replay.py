@@ -53,8 +53,13 @@ def first_difference(run: Transcript, replayed: Transcript) -> Difference | None
 
 
 def is_interrupted(run: Transcript) -> bool:
-    """Whether a person, a clock or an error ended it, or nothing yet."""
-    return run.finished is None or run.finished.reason not in _ENDS_BY_ITSELF
+    """Whether a person, a clock or an error ended it, or nothing yet.
+
+    A person did so too who took a token for another that completes a stop.
+    """
+    if run.finished is None or run.finished.reason not in _ENDS_BY_ITSELF:
+        return True
+    return run.finished.reason == "stop" and len(run.token_ids) == run.answered
 
 
 def settings_to_replay(run: Transcript) -> GenerationSettings:
@@ -101,7 +106,7 @@ def replay(run: Transcript, model: MistralCausalLM) -> Transcript:
         record=True,
     )
     again.text = again.text_before = text_so_far(
-        again.token_ids, tokenizer, again.prompt_token_ids
+        again.token_ids, tokenizer, again.prompt_token_ids, settings.stop_strings
     )
     for event in events:
         again.add(event)

@@ -24,7 +24,8 @@ def with_text(
     come with the last of them, and what may begin a stop string waits until it is clear
     that it does not. A beam search brings the whole text each time. At a stop string,
     which is not part of the text, `end` is called to end the run. `answer_ids` between
-    prompt and new tokens have had their text (`text_so_far`).
+    prompt and new tokens have had their text (`text_so_far`); a stop that began in it
+    is found as in one longer run.
     """
     text = NewText(tokenizer, prompt_ids, stop_strings, answer_ids)
     for event in events:
@@ -46,21 +47,25 @@ def with_text(
 
 
 class NewText:
-    """The text of new tokens behind a prompt, up to a stop string."""
+    """The text of new tokens behind a prompt, up to a stop string.
+
+    `before` is what is certain of the text of `answer_ids`, which come between prompt
+    and new tokens: without an incomplete character, and without an end that may begin a
+    stop. A stop within them was passed when the answer went on, and is passed again.
+    """
 
     def __init__(
         self,
         tokenizer: Tokenizer,
         prompt_ids: Sequence[int],
-        stop_strings: Sequence[str],
-        answer_ids: Sequence[int],
+        stop_strings: Sequence[str] = (),
+        answer_ids: Iterable[int] = (),
     ) -> None:
         self._stream = TextStream(tokenizer, context_ids=prompt_ids)
-        for token_id in answer_ids:
-            self._stream.push(token_id)
         self._scanner = StopScanner(stop_strings)
         self._shown = 0  # characters
         self._ends: list[tuple[int, int]] = []  # of each token's text, and its id
+        self.before = "".join(map(self._push_past_stops, answer_ids))
 
     @property
     def stopped(self) -> str:
@@ -78,6 +83,14 @@ class NewText:
         self._shown += len(shown)
         return shown
 
+    def _push_past_stops(self, token_id: int) -> str:
+        shown = self.push(token_id)
+        while self.stopped:
+            passed = self._scanner.pass_by()
+            self._shown += len(passed)
+            shown += passed
+        return shown
+
     def finished(self, event: Finished) -> Finished:
         """The end of the run, with the text that was held back or the stop string."""
         rest = self._scanner.push(self._stream.flush()) + self._scanner.flush()
@@ -92,11 +105,13 @@ class NewText:
 
 
 def text_so_far(
-    answer_ids: Iterable[int], tokenizer: Tokenizer, prompt_ids: Sequence[int]
+    answer_ids: Iterable[int],
+    tokenizer: Tokenizer,
+    prompt_ids: Sequence[int],
+    stop_strings: Sequence[str] = (),
 ) -> str:
-    """The text of an answer that goes on: without a character that is incomplete."""
-    stream = TextStream(tokenizer, context_ids=prompt_ids)
-    return "".join(map(stream.push, answer_ids))
+    """What is certain of the text of an answer that goes on (`NewText.before`)."""
+    return NewText(tokenizer, prompt_ids, stop_strings, answer_ids).before
 
 
 def text_of(

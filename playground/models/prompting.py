@@ -84,7 +84,7 @@ def make_request(
         stop_sequences=stop_sequences,
         sliding_window=_window(sliding_window, limits),
         left_out_tokens=whole - length,
-        answered=min(len(answer_ids), length),
+        answered=len(answer_ids),
     )
 
 

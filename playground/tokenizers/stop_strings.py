@@ -38,6 +38,15 @@ class StopScanner:
             return self._let_through(place)
         return self._let_through(len(self._held) - self._may_begin())
 
+    def pass_by(self) -> str:
+        """Let the stop that was found through, and look for the next behind it.
+
+        Gives what may be shown now.
+        """
+        shown = self._let_through(len(self.found))
+        self.found = ""
+        return shown + self.push("")
+
     def flush(self) -> str:
         """The rest that was held back: no more text comes."""
         return "" if self.found else self._let_through(len(self._held))
