@@ -1,9 +1,11 @@
-"""The command line: `python -m playground COMMAND`."""
+"""The command line: `mistral-playground COMMAND`, or `python -m playground COMMAND`."""
 
 import argparse
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 from playground.commands import (
     api,
@@ -16,12 +18,23 @@ from playground.commands import (
     models,
     train,
 )
+from playground.hosts import console, self_check
 from playground.presets import LoadError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; the exit status: 0, 1 for a failed run, 2 for bad input."""
-    options = parser().parse_args(arguments)
+    console.write_any_text()
+    try:
+        status = _run(parser().parse_args(arguments))
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:  # the reader of our output left, as `head` does
+        console.drop_output()
+        return 0
+
+
+def _run(options: argparse.Namespace) -> int:
     try:
         return int(options.run(options))
     except LoadError as fault:
@@ -33,15 +46,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print(file=sys.stderr)
         return 130
-    except BrokenPipeError:  # the reader of our output left, as `head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
 
 
 def parser() -> argparse.ArgumentParser:
     """What reads the command line."""
-    whole = argparse.ArgumentParser(prog="python -m playground")
+    is_module = Path(sys.argv[0]).name == "__main__.py"
+    name = "python -m playground" if is_module else "mistral-playground"
+    whole = argparse.ArgumentParser(prog=name)
     commands = whole.add_subparsers(required=True, metavar="COMMAND")
+    _add_page(commands)
     for command in (
         generate,
         api,
@@ -55,6 +68,36 @@ def parser() -> argparse.ArgumentParser:
     ):
         command.add_parser(commands)
     return whole
+
+
+# The page stands here and not in `commands`, which do not know it.
+def _add_page(commands: Any) -> None:
+    words = "start the page; more variables than these two are in the README"
+    page = commands.add_parser("page", help=words)
+    page.set_defaults(run=_page)
+    page.add_argument(
+        "--preset", metavar="NAME_OR_PATH", help="instead of PLAYGROUND_PRESET"
+    )
+    page.add_argument("--port", metavar="N", help="instead of GRADIO_SERVER_PORT")
+
+
+def _page(options: argparse.Namespace) -> int:
+    chosen = {
+        "PLAYGROUND_PRESET": options.preset,
+        "GRADIO_SERVER_PORT": options.port,
+    }
+    os.environ |= {name: text for name, text in chosen.items() if text is not None}
+    self_check.check_start()
+    try:
+        from playground.web.program import Program
+    except ModuleNotFoundError as missing:
+        if missing.name != "gradio":
+            raise
+        print(f"error: {missing}", file=sys.stderr)
+        return 1
+    program = Program.from_environment()
+    engine = program.start(program.preset)
+    program.serve(program.build(engine), engine)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,8 @@ NO_KERNEL = "This is how it looked when the notebook was saved; run its cell to 
 @cache
 def style_tag() -> str:
     """The widgets' stylesheet; it also hides the saved pictures of live widgets."""
-    return f"<style>{(Path(__file__).parent / 'style.css').read_text()}</style>"
+    css = Path(__file__).with_name("style.css").read_text(encoding="utf-8")
+    return f"<style>{css}</style>"
 
 
 class Snapshot:

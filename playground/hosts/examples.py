@@ -4,16 +4,16 @@ import copy
 import json
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any
 
+from playground.asset_folder import asset_folder
 from playground.hosts.form import EXAMPLES
 from playground.hosts.spans import spans_value
 from playground.session import Session
 from playground.settings import GenerationSettings
 from playground.transcript import Transcript
 
-FILE = Path(__file__).resolve().parents[2] / "assets" / "examples.json"
+FILE = asset_folder() / "examples.json"
 SEED, MAX_NEW_TOKENS = 1, 80
 
 

@@ -36,6 +36,20 @@ _ROOM_MB = 100
 DEFAULT_PORT = 7860
 
 
+def address() -> str:
+    """Where the page listens: GRADIO_SERVER_NAME, or everywhere on a Space."""
+    here = "0.0.0.0" if "SPACE_ID" in os.environ else "127.0.0.1"
+    return os.environ.get("GRADIO_SERVER_NAME") or here
+
+
+def check_start() -> None:
+    """Exit with all that is wrong; print what a page starts with, but should not."""
+    if found := faults(address()):
+        sys.exit("\n".join(found))
+    for warning in warnings():
+        print(warning, file=sys.stderr)
+
+
 def faults(address: str) -> list[str]:
     """Why a page cannot start at `address` now; empty if it can."""
     found = (python_fault(), missing_packages(), port_fault(address, os.environ))
@@ -125,10 +139,12 @@ def port_fault(address: str, environ: Mapping[str, str]) -> str | None:
 
 def _cannot_listen(address: str, port: int, error: OSError) -> str:
     other = port + 1 if 1024 <= port < 65_535 else DEFAULT_PORT
+    start = f"make run PORT={other}, or GRADIO_SERVER_PORT={other} python app.py"
+    if not REQUIREMENTS.is_file():  # an installed package, not a checkout
+        start = f"mistral-playground page --port {other}"
     return (
         f"Port {port} of {address} cannot be used: {error.strerror or error}. End the "
-        f"program that uses it, or choose another: make run PORT={other}, or "
-        f"GRADIO_SERVER_PORT={other} python app.py"
+        f"program that uses it, or choose another: {start}"
     )
 
 

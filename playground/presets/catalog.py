@@ -4,9 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+from playground.asset_folder import asset_folder
 from playground.tokenizers import ByteLevelBPETokenizer, MistralTokenizer, Tokenizer
-
-_REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,8 +61,8 @@ class Preset:
     Attributes:
         description: One line in plain words.
         parameters: How many numbers it has.
-        source: A file in a package, a folder of this repository (its path in it), or
-            "kaggle://" and a handle.
+        source: A file in a package, a folder that comes along (its path in the
+            repository), or "kaggle://" and a handle.
         tokenizer: The class of its tokenizer.
     """
 
@@ -153,8 +152,8 @@ PRESETS: dict[str, Preset] = {preset.name: preset for preset in _ALL}
 
 
 def folder_of(source: Path) -> Path:
-    """Where a preset of this repository lies on this machine."""
-    return _REPOSITORY / source
+    """Where a preset that comes along lies on this machine."""
+    return asset_folder() / source.relative_to("assets")
 
 
 def presets_of(owner: type) -> dict[str, dict[str, Any]]:

@@ -1,16 +1,15 @@
 """How the page looks: theme, style sheet and the options that `launch` takes."""
 
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-ASSETS = Path(__file__).resolve().parents[2] / "assets"
+from playground.asset_folder import asset_folder
 
 
 def read_asset(name: str) -> str:
     """The text of a file in assets/."""
-    return (ASSETS / name).read_text(encoding="utf-8")
+    return (asset_folder() / name).read_text(encoding="utf-8")
 
 
 # Only fonts that the machine has: the page loads nothing from elsewhere.
@@ -86,7 +85,7 @@ THEME = gr.themes.Base(
 LAUNCH: dict[str, Any] = {
     "theme": THEME,
     "css": read_asset("style.css"),
-    "favicon_path": str(ASSETS / "logo.svg"),
+    "favicon_path": str(asset_folder() / "logo.svg"),
     "ssr_mode": False,
     "show_error": True,
     "run_history": False,

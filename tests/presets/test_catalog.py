@@ -58,7 +58,7 @@ def test_an_object_lists_what_its_class_lists(smollm2_gguf):
 
 
 def test_a_copy_without_the_small_model_says_so(monkeypatch, tmp_path):
-    monkeypatch.setattr("playground.presets.catalog._REPOSITORY", tmp_path)
+    monkeypatch.setattr("playground.presets.catalog.asset_folder", lambda: tmp_path)
     assert not is_on_this_machine(PRESETS[OWN])
     with pytest.raises(LoadError, match="a whole copy of the repository"):
         resolve(OWN)
