@@ -20,7 +20,7 @@ COMMANDS = {
     file.stem
     for file in (ROOT / "playground" / "commands").glob("*.py")
     if "def add_parser" in file.read_text(encoding="utf-8")
-}
+} | {"page"}  # `__main__` has it
 GENERATED = {"api.md"}  # signatures, which are no whole code
 
 
