@@ -1,7 +1,7 @@
 """One person's runs: what was asked, what came, and the way to stop it."""
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -23,13 +23,15 @@ from playground.engine import (
 )
 from playground.models import MistralCausalLM
 from playground.models.answers import NewText, with_text
+from playground.models.chat_format import uses_chat_format
 from playground.models.prompting import draw_seed, make_request
 from playground.presets import LoadError, Progress
 from playground.sampler_choice import sampler_of
 from playground.settings import GenerationSettings
-from playground.transcript import ModelFacts, Transcript
+from playground.transcript import KeptEvents, ModelFacts, Transcript
 
 MAX_PROMPT_CHARACTERS = 100_000
+NO_ANSWER = "There is no answer yet to go on from. Generate one."
 
 
 class Session:
@@ -53,14 +55,15 @@ class Session:
         self._run: Run | None = None
 
     def generate(self, prompt: str, settings: GenerationSettings) -> Iterator[Event]:
-        """Start a run; its events end with exactly one `Finished`.
+        """Start a run; its events, and its transcript, end with exactly one `Finished`.
 
-        A run that is still going is stopped first. Closing the iterator stops this one.
-        While the model loads, the run waits and says so.
+        A run that is still going is stopped first. Closing the iterator, or letting go
+        of it, stops this one. While the model loads, the run waits and says so.
 
         Raises:
             ValueError: the prompt is empty, too long or broken, or a setting does not
-                fit the model. The text made before is then untouched.
+                fit the model. The text made before is then untouched. What turns out
+                only when the model is loaded ends the run as an error instead.
         """
         _check_prompt(prompt)
         seed = draw_seed() if settings.seed is None else settings.seed
@@ -69,7 +72,8 @@ class Session:
         if model is not None:
             request = _request(model, prompt, transcript)
         self._begin(self.tree.add(transcript))
-        return self._events(prompt, transcript, request, self._stopped)
+        events = self._events(prompt, transcript, request, self._stopped)
+        return KeptEvents(events, transcript)
 
     def go_on(
         self,
@@ -90,15 +94,17 @@ class Session:
         """
         model = self.engine.model
         if model is None or self.version is None:
-            raise ValueError("There is no answer yet to go on from. Generate one.")
+            raise ValueError(NO_ANSWER)
         parent = self.version if number is None else self.tree.version(number)
         old = parent.run
+        if not old.prompt_token_ids:  # it ended before its prompt was read
+            raise ValueError(NO_ANSWER)
         position = _end_of(old) if position is None else position
         own = [] if token_id is None else [token_id]
         kept = [*old.token_ids[:position], *own]
         settings = settings or old.settings
         run = Transcript(
-            settings=settings,
+            settings=replace(settings, chat=old.settings.chat),
             seed=old.seed if settings.seed is None else settings.seed,
             prompt=old.prompt,
             prompt_text=old.prompt_text,
@@ -110,8 +116,8 @@ class Session:
         request, end = _continuation(model, run, taken=len(own))
         self._begin(self.tree.add(run, parent.number, position))
         if end is not None:
-            return _ended_at_once(run, end)
-        return self._events("", run, request, self._stopped)
+            return KeptEvents(_ended_at_once(run, end), run)
+        return KeptEvents(self._events("", run, request, self._stopped), run)
 
     def show(self, number: int) -> None:
         """Make run `number` of the tree the latest again; a run that goes on stops.
@@ -188,7 +194,7 @@ class Session:
         transcript: Transcript,
         request: Request | None,
         stopped: threading.Event,
-    ) -> Iterator[Event]:
+    ) -> Generator[Event, None, None]:
         yield from self._wait_for_model(stopped)
         if stopped.is_set():
             yield Finished(reason="cancelled")
@@ -220,16 +226,14 @@ class Session:
         tokenizer = model.text_preprocessor.tokenizer
         transcript.text = transcript.text_before  # the rest comes with the events
         try:
-            for event in with_text(
+            yield from with_text(
                 run,
                 tokenizer,
                 transcript.prompt_token_ids,
                 transcript.settings.stop_strings,
                 run.cancel,
                 transcript.token_ids[: transcript.answered],
-            ):
-                transcript.add(event)
-                yield event
+            )
         finally:
             run.cancel()
 
@@ -261,7 +265,9 @@ def _check_prompt(prompt: str) -> None:
 def _request(model: MistralCausalLM, prompt: str, run: Transcript) -> Request:
     """The request for a prompt; notes the exact prompt in the run."""
     preprocessor = model.text_preprocessor
-    if run.settings.chat:
+    chat = uses_chat_format(model, run.settings.chat)
+    run.settings = replace(run.settings, chat=chat)
+    if chat:
         prompt = preprocessor.chat_prompt(prompt)
     request = _with_settings(model, preprocessor.prompt_ids(prompt), run)
     if request.left_out_tokens:
@@ -294,9 +300,8 @@ def _continuation(
     return request, end if end.stopped_by else None
 
 
-def _ended_at_once(run: Transcript, end: Finished) -> Iterator[Event]:
+def _ended_at_once(run: Transcript, end: Finished) -> Generator[Event, None, None]:
     run.text = run.text_before
-    run.add(end)
     yield end
 
 

@@ -17,7 +17,8 @@ class GenerationSettings:
 
     Bounds and meanings are those of `playground.controls`. At most one of
     `max_new_tokens` and `max_length` may be given; `max_length` counts the prompt, as
-    in keras-hub. Raises ValueError that lists every fault at once.
+    in keras-hub. `chat` None leaves it to the model: in its chat format if it has one.
+    Raises ValueError that lists every fault at once.
     """
 
     sampler: str = _default("sampler")
@@ -54,7 +55,7 @@ class GenerationSettings:
     keep_stop_string: bool = _default("keep_stop_string")
     sliding_window: int | None = _default("sliding_window")
     shorten_prompt: bool = _default("shorten_prompt")
-    chat: bool = _default("chat")
+    chat: bool | None = _default("chat")
     strip_prompt: bool = _default("strip_prompt")
 
     def __post_init__(self) -> None:
@@ -77,6 +78,8 @@ class GenerationSettings:
     def to_json(self) -> dict[str, Any]:
         """Plain values that `json.dumps` takes and `from_json` gives back unchanged."""
         values: dict[str, Any] = json.loads(json.dumps(asdict(self)))
+        if self.chat is None:
+            del values["chat"]  # older versions read true or false, or its absence
         return values
 
     @classmethod

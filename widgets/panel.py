@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import ipywidgets as w
@@ -19,6 +20,7 @@ from playground.hosts.status import (
     fault_status,
     run_status,
 )
+from playground.models.chat_format import has_chat_format, uses_chat_format
 from playground.session import Session
 from playground.settings import GenerationSettings
 from widgets.background import Background
@@ -37,7 +39,7 @@ from widgets.panes import (
     Tokens,
     WindowExplorer,
 )
-from widgets.run import Run, has_chat_format
+from widgets.run import Run
 
 SECONDS_BETWEEN_REFRESHES = 0.5
 
@@ -90,10 +92,13 @@ class PlaygroundPanel(Snapshot, w.VBox):
         `prompt` and `settings` are put into the panel's fields; what is not given stays
         as it is there. Raises ValueError for what is wrong with them.
         """
+        chat = settings.get("chat")
+        if self.engine.model is not None:
+            uses_chat_format(self.engine.model, chat)
         self.form.fields.write(settings)
         if prompt is not None:
             self.form.prompt.value = prompt
-        self._start_new()
+        self._start_new(chat)
 
     def go_on(self, position: int | None = None, token_id: int | None = None) -> None:
         """Go on from the run's end, as a run of its own; returns at once.
@@ -194,8 +199,9 @@ class PlaygroundPanel(Snapshot, w.VBox):
                 if name == chosen:
                     pane.open_now()
 
-    def _start_new(self) -> None:
-        settings = self.settings
+    def _start_new(self, chat: bool | None = None) -> None:
+        """A ticked chat format is used where there is one; `chat` True insists."""
+        settings = replace(self.settings, chat=True) if chat else self.settings
         self._start(lambda: self.session.generate(self.form.prompt.value, settings))
 
     def _start(self, begin: Callable[[], Iterator[Event]]) -> None:

@@ -157,21 +157,14 @@ class Run:
         )
 
 
-def has_chat_format(model: MistralCausalLM) -> bool:
-    return model.text_preprocessor.tokenizer.chat_template is not None
-
-
 def generate(model: Model, prompt: str, **settings: Any) -> Run:
     """The run of one prompt, when it is over; no widget is made.
 
-    `settings` are those of `GenerationSettings`, but that a model without a chat
-    format gets the prompt as it is. Raises ValueError for what is wrong
+    `settings` are those of `GenerationSettings`. Raises ValueError for what is wrong
     with them or the prompt, and RuntimeError if the run ended with an error.
     """
     engine = borrow(model)  # it stays, for the next one and to explain this one
     engine.wait()
-    if engine.model is not None:
-        settings.setdefault("chat", has_chat_format(engine.model))
     session = Session(engine, record=True)
     *_, last = session.generate(prompt, GenerationSettings(**settings))
     if isinstance(last, Finished) and last.reason == "error":

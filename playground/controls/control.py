@@ -23,8 +23,9 @@ class Control:
     """One setting: its name, its words, its bounds and its default.
 
     `minimum` and `maximum` are inclusive unless `above_minimum` is set. `optional`
-    allows None. `samplers` names the samplers that read the value; empty means all of
-    them. `group` is the part of a host under which it stands.
+    allows None, which leaves a toggle to the model. `samplers` names the samplers that
+    read the value; empty means all of them. `group` is the part of a host under which
+    it stands.
     """
 
     name: str
@@ -90,7 +91,7 @@ class Control:
             case "integer" | "number":
                 noun = "a whole number" if self.kind == "integer" else "a number"
                 words = f"{noun} {self._bounds_in_words()}".rstrip()
-        none_too = self.optional and self.kind != "stop_ids"
+        none_too = self.optional and self.kind not in ("stop_ids", "toggle")
         return words + (" or none" if none_too else "")
 
     def _bounds_in_words(self) -> str:

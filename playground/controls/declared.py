@@ -380,9 +380,11 @@ CONTROLS: tuple[Control, ...] = (
         "Prompt",
         "chat",
         "Chat format",
-        "Wrap the prompt in the model's chat template. Off sends it as it is.",
+        "Wrap the prompt in the model's chat template, if it has one. Off sends it "
+        "as it is.",
         "toggle",
-        default=True,
+        default=None,
+        optional=True,
     ),
     _control(
         "Prompt",

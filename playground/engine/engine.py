@@ -8,7 +8,7 @@ import queue
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any, Generic, Literal, TypeVar
 
@@ -206,8 +206,9 @@ class Engine(Generic[ModelT]):
         except Exception as error:
             if not isinstance(error, ModelUnavailable):
                 _log.exception("The engine ends")
-            self._set_status(Status(phase="failed", message=str(error)))
-            self._dismiss("error", str(error))
+            message = str(error) or type(error).__name__
+            self._set_status(Status(phase="failed", message=message))
+            self._dismiss("error", message)
             return
         self._model, self._kept = None, KeptTexts()
         self._set_status(Status(phase="closed", message="The model was closed."))
@@ -237,7 +238,8 @@ class Engine(Generic[ModelT]):
 
     def _take_turns(self, programs: Programs, warm_up: WarmUp) -> None:
         """Serve runs; whenever there is none, warm up what is still cold."""
-        with closing(Scheduler(programs, self._kept)) as scheduler:
+        scheduler = Scheduler(programs, self._kept)
+        try:
             while not self._closed:
                 if (status := warm_up.status()) != self._status:
                     self._set_status(status)
@@ -246,6 +248,10 @@ class Engine(Generic[ModelT]):
                     scheduler.advance()
                 elif warm_up:
                     warm_up.build_next()
+            scheduler.close()
+        except Exception as error:
+            scheduler.fail(error)
+            raise
 
     def _admit(self, scheduler: Scheduler, idle: bool) -> None:
         """Let waiting runs in; with nothing else to do, sleep until there is one."""

@@ -66,8 +66,12 @@ class Scheduler:
         """Begin a run, with what its owner's last text has in common with it."""
         request = listener.request
         owner = request.owner
-        kept = None if owner is None else self._kept.take(owner)
-        reader = Reader(self._programs, request, listener.is_cancelled, kept)
+        try:
+            kept = None if owner is None else self._kept.take(owner)
+            reader = Reader(self._programs, request, listener.is_cancelled, kept)
+        except Exception as error:
+            listener.fail(error)
+            return
         self._starts.append((_Run(listener, reader), start(reader)))
 
     def advance(self) -> None:
@@ -84,18 +88,30 @@ class Scheduler:
                 self._fail(rows, error)
         self._batches = [batch for batch in self._batches if batch.rows]
 
+    def fail(self, error: Exception) -> None:
+        """End all runs with the words of an error; their caches may be half written."""
+        runs = self._let_go_of_all()
+        self._batches.clear()
+        for run in runs:
+            run.listener.fail(error)
+
     def close(self) -> None:
         """End all runs where they are; their texts are kept."""
-        runs = [run for run, _ in self._starts]
+        runs = self._let_go_of_all()
+        for run in runs:  # first: what follows may fail
+            run.listener.put(run.reader.finished("cancelled"))
         for batch in self._batches:
             for row in batch.rows:
                 batch.leave(row)
-                runs.append(self._runs.pop(row))
-        for run in runs:
-            run.listener.put(run.reader.finished("cancelled"))
-            self._keep(run)
-        self._starts.clear()
         self._batches.clear()
+        for run in runs:
+            self._keep(run)
+
+    def _let_go_of_all(self) -> list[_Run]:
+        runs = [*(run for run, _ in self._starts), *self._runs.values()]
+        self._starts.clear()
+        self._runs.clear()
+        return runs
 
     def _go_on(self, run: _Run, events: Start) -> None:
         """One event of a run that is not in a batch, or not yet."""

@@ -111,8 +111,14 @@ def settings_of(
 
 
 def without_hidden(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The form's values; a knob that is not shown has its default."""
+    """The form's values; a knob that is not shown has its default.
+
+    A ticked chat format is used where the model has one: nobody may know yet whether it
+    does. Only a program can ask for one that is not there.
+    """
     shown = dict(values)
+    if shown["chat"] is True:
+        shown["chat"] = BY_NAME["chat"].default
     for control in SHOWN:
         if not control.acts_on(shown["sampler"]):
             shown[control.name] = control.default
@@ -157,6 +163,8 @@ def as_typed(control: Control, value: Any) -> Any:
             return "\n".join(map(escaped, value))
         case "integer" if control.optional:
             return "" if value is None else str(value)
+        case "toggle" if control.optional:
+            return value is not False  # ticked: yes, or where it fits
         case _:
             return value
 

@@ -12,6 +12,7 @@ from typing import Any
 from playground.controls import Control
 from playground.engine import Request
 from playground.models import MistralCausalLM, explain
+from playground.models.chat_format import uses_chat_format
 from playground.models.predictions import text_numbers
 from playground.models.prompting import draw_seed, make_request
 from playground.models.text_reading import check_text
@@ -191,7 +192,9 @@ def _tokenizer(model: MistralCausalLM) -> Tokenizer:
 def _prompt(model: MistralCausalLM, prompt: str, settings: GenerationSettings) -> str:
     """As the model reads it, in its chat template if that is wanted."""
     _check("prompt", prompt)
-    return model.text_preprocessor.chat_prompt(prompt) if settings.chat else prompt
+    if not uses_chat_format(model, settings.chat):
+        return prompt
+    return model.text_preprocessor.chat_prompt(prompt)
 
 
 def _ids(model: MistralCausalLM, **texts: str) -> list[int]:

@@ -11,6 +11,7 @@ from playground.presets import PresetsProperty, Progress, describe, say_nothing
 from playground.tokenizers import Tokenizer, render_chat
 
 Padded = dict[str, NDArray[np.int32]]
+NO_CHAT_FORMAT = "This model has no chat template. Switch the chat format off."
 
 
 class MistralCausalLMPreprocessor:
@@ -142,9 +143,7 @@ class MistralCausalLMPreprocessor:
         """
         template = self.tokenizer.chat_template
         if template is None:
-            raise ValueError(
-                "This model has no chat template. Switch the chat format off."
-            )
+            raise ValueError(NO_CHAT_FORMAT)
         return render_chat(
             template,
             [{"role": "user", "content": message}],

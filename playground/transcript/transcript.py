@@ -12,6 +12,7 @@ from playground.transcript.model_facts import ModelFacts
 from playground.transcript.records import records_from_json, records_to_json
 
 SCHEMA = "mistral-playground/run/1"
+MAX_MESSAGE = 10_000
 
 
 @dataclass(kw_only=True)
@@ -80,6 +81,7 @@ class Transcript(Answer):
             "records": records_to_json(self.records) if any(self.records) else None,
             "text": self.text,
             "finish_reason": end.reason if end else None,
+            **({"message": end.message} if end and end.message else {}),
             "stopped_by": list(end.stopped_by) if end else [],
             "stop_string": self.stop_string,
         }
@@ -129,6 +131,7 @@ _EMPTY: dict[str, Any] = {
     "records": None,  # nothing was recorded
     "text": "",
     "finish_reason": None,
+    "message": "",
     "stopped_by": [],
     "stop_string": "",
 }
@@ -147,4 +150,5 @@ def _finished(values: Mapping[str, Any]) -> Finished | None:
         reason=reason,
         stopped_by=tuple(token_ids(values, "stopped_by")),
         stop_string=values["stop_string"],
+        message=checked(values, "message", str, most=MAX_MESSAGE),
     )

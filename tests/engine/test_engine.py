@@ -216,6 +216,19 @@ def test_a_run_that_fails_leaves_the_engine_and_the_others_alive(
     assert len(tokens(list(tiny_engine.submit(request())))) == 20
 
 
+def test_a_run_that_cannot_be_let_in_fails_alone(
+    tiny_engine: Engine[MistralCausalLM], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any) -> None:
+        raise MemoryError("no room")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(scheduler, "Reader", broken)
+        (end,) = tiny_engine.submit(request())
+    assert end == Finished(reason="error", message="MemoryError: no room")
+    assert len(tokens(list(tiny_engine.submit(request())))) == 20
+
+
 def test_where_preparing_fails_runs_are_served_all_the_same(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -269,8 +282,7 @@ def test_a_fault_between_the_runs_ends_them_and_is_said(
 
     monkeypatch.setattr(scheduler.Scheduler, "advance", broken)
     *_, end = iter_without_closing_until_end(run)
-    assert isinstance(end, Finished)
-    assert end.reason == "cancelled"
+    assert end == Finished(reason="error", message="MemoryError: no room")
     (refused,) = engine.submit(request())
     assert refused == Finished(reason="error", message="no room")
 
