@@ -2,7 +2,7 @@
 
 import threading
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -16,7 +16,7 @@ from playground.models.answers import Answer, answer_of, text_of, with_text
 from playground.models.mistral_backbone import MistralBackbone
 from playground.models.prompting import StopTokenIds, draw_seed, make_request
 from playground.models.task import Task
-from playground.models.texts import as_texts
+from playground.models.texts import batches_of, is_dataset, texts_of_batch
 from playground.samplers import BeamSampler
 
 
@@ -95,7 +95,8 @@ class CausalLM(Task):
             ValueError: if an input is not text, is too long, or an id does not exist.
         """
         if self.preprocessor is None:
-            batches = [inputs] if isinstance(inputs, Mapping) else list(inputs)
+            is_batch = isinstance(inputs, Mapping)
+            batches = [inputs] if is_batch else batches_of(inputs)
             filled = [self._fill(batch, stop_token_ids) for batch in batches]
             return {
                 name: np.concatenate([batch[name] for batch in filled])
@@ -109,9 +110,7 @@ class CausalLM(Task):
         )
         if isinstance(inputs, str):
             return write(inputs)
-        is_batch = as_texts(inputs) is not None or isinstance(inputs, Mapping)
-        is_dataset = isinstance(inputs, Iterable) and not is_batch
-        batches = inputs if is_dataset else [inputs]
+        batches = batches_of(inputs) if is_dataset(inputs) else [inputs]
         return [write(prompt) for batch in batches for prompt in _prompts(batch)]
 
     def _write(
@@ -260,7 +259,7 @@ class CausalLM(Task):
 
 
 def _prompts(batch: Any) -> list[str]:
-    texts = as_texts(batch)
+    texts = texts_of_batch(batch)
     if texts is None:
         raise ValueError(
             f"A prompt must be a string, a batch a list of strings, got {batch!r:.80}."

@@ -67,16 +67,13 @@ class MistralCausalLMPreprocessor:
         y: Any = None,
         sample_weight: Any = None,
         sequence_length: int | None = None,
-    ) -> tuple[Padded, NDArray[np.int32], NDArray[np.int32]]:
+    ) -> tuple[Padded, NDArray[np.int32], NDArray[Any]]:
         """Inputs, labels [B, T] and sample weights [B, T] for language modelling.
 
-        Raises ValueError if labels or weights are given: they are made here.
+        The labels are the texts' own next tokens; as in keras-hub, `y` is not read.
+        `sample_weight` [B] says how much each text counts, all of its tokens alike.
         """
-        if y is not None or sample_weight is not None:
-            raise ValueError(
-                "Labels and sample weights are made from the text itself; give text "
-                "alone, or token ids and labels to a model without preprocessor."
-            )
+        del y
         length = sequence_length or self.sequence_length
         end = self.tokenizer.end_token_id if self.add_end_token else None
         ends = [] if end is None else [end]
@@ -85,7 +82,10 @@ class MistralCausalLMPreprocessor:
         ]
         ids, mask = self._padded(rows, length + 1)
         inputs = {"token_ids": ids[:, :-1], "padding_mask": mask[:, :-1]}
-        return inputs, ids[:, 1:], mask[:, 1:]
+        weights: NDArray[Any] = mask[:, 1:]
+        if sample_weight is not None:
+            weights = weights * _for_each(rows, sample_weight)[:, None]
+        return inputs, ids[:, 1:], weights
 
     def generate_preprocess(
         self, x: Texts, sequence_length: int | None = None
@@ -153,6 +153,16 @@ class MistralCausalLMPreprocessor:
 
     def _spelling(self, token_id: int | None) -> str:
         return "" if token_id is None else self.tokenizer.id_to_token(token_id)
+
+
+def _for_each(texts: Sequence[Any], weights: Any) -> NDArray[np.float32]:
+    numbers = np.asarray(weights, np.float32)
+    if numbers.shape != (len(texts),):
+        raise ValueError(
+            "`sample_weight` must be one number for each of the "
+            f"{len(texts)} texts, got the shape {numbers.shape}."
+        )
+    return numbers
 
 
 def _list(x: Texts) -> list[str]:

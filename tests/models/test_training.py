@@ -222,36 +222,3 @@ def test_token_embedding_is_keras_embedding(tiny: MistralCausalLM) -> None:
     embedding = tiny.backbone.token_embedding
     assert isinstance(embedding, keras.layers.Embedding)
     assert embedding(np.array([[3]])).shape == (1, 1, 24)
-
-
-TEXTS = ["the sea is wide", "the sky", "a new low", "lower and lower"]
-
-
-def test_fit_on_a_dataset_is_fit_on_its_batches(
-    preprocessor: MistralCausalLMPreprocessor,
-) -> None:
-    batches = [TEXTS[:2], TEXTS[2:]]
-    losses = []
-    for x, options in (
-        (TEXTS, {"batch_size": 2}),
-        (batches, {}),
-        ((np.array(batch, "S") for batch in batches), {}),
-    ):
-        model = tiny_model(vocabulary_size=preprocessor.tokenizer.vocabulary_size())
-        model = MistralCausalLM(model.backbone, preprocessor)
-        model.compile(optimizer=keras.optimizers.SGD(0.01))
-        history = model.fit(x, epochs=2, shuffle=False, verbose=0, **options)
-        losses.append(history.history["loss"])
-    np.testing.assert_allclose(losses[1], losses[0], rtol=1e-5)
-    np.testing.assert_allclose(losses[2], losses[0], rtol=1e-5)
-
-
-def test_a_generator_of_arrays_is_left_to_keras(reader: MistralCausalLM) -> None:
-    ids = np.arange(24).reshape(2, 12)
-    inputs = {"token_ids": ids, "padding_mask": np.ones_like(ids)}
-    reader.compile()
-    batches = ((inputs, np.roll(ids, -1)) for _ in range(3))
-    loss = reader.evaluate(batches, steps=3, verbose=0)[0]
-    assert loss == pytest.approx(
-        reader.evaluate(inputs, np.roll(ids, -1), verbose=0)[0]
-    )
