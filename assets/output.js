@@ -1,4 +1,4 @@
-// Draws the value {prompt, answer, live} of the output component: a span for each token,
+// Draws the value {prompt, earlier, answer, live} of the output component: a span for each token,
 // [text, label, values, shades, special]. Text is always set as text, never as HTML. While it
 // streams only what is new is appended, so nothing flickers and a selection stays.
 // A click or the arrow keys focus a token; Python hears of it as `select`.
@@ -8,6 +8,7 @@ const parts = {
   prompt: element.querySelector(".output-prompt"),
   answer: element.querySelector(".output-answer"),
 };
+const earlier = element.querySelector(".output-earlier");
 const copy = element.querySelector(".output-copy");
 const voice = element.querySelector(".output-voice");
 let focused = null;
@@ -70,8 +71,9 @@ function draw() {
   const value = props.value || {};
   const wasAtEnd = box.scrollHeight - box.scrollTop - box.clientHeight < 40;
   drawPart(parts.prompt, value.prompt || []);
+  if (earlier.textContent !== (value.earlier || "")) earlier.textContent = value.earlier || "";
   drawPart(parts.answer, value.answer || []);
-  const empty = !parts.prompt.textContent && !parts.answer.textContent;
+  const empty = !parts.prompt.textContent && !earlier.textContent && !parts.answer.textContent;
   element.dataset.state = value.live ? "live" : empty ? "empty" : "done";
   copy.hidden = empty;
   if (focused && !focused.isConnected) focus(null);
@@ -98,7 +100,7 @@ box.addEventListener("keydown", (event) => {
 
 function visibleText() {
   const hidden = getComputedStyle(parts.prompt).display === "none";
-  return (hidden ? "" : parts.prompt.textContent) + parts.answer.textContent;
+  return (hidden ? "" : parts.prompt.textContent) + earlier.textContent + parts.answer.textContent;
 }
 
 // The clipboard exists only on https and localhost; elsewhere copy as a selection.

@@ -28,7 +28,7 @@ from playground.models.prompting import draw_seed, make_request
 from playground.presets import LoadError, Progress
 from playground.sampler_choice import sampler_of
 from playground.settings import GenerationSettings
-from playground.transcript import KeptEvents, ModelFacts, Transcript
+from playground.transcript import KeptEvents, ModelFacts, Transcript, leave_out
 
 MAX_PROMPT_CHARACTERS = 100_000
 NO_ANSWER = "There is no answer yet to go on from. Generate one."
@@ -110,10 +110,12 @@ class Session:
             prompt_text=old.prompt_text,
             prompt_token_ids=old.prompt_token_ids,
             answered=len(kept),
+            earlier_text=old.earlier_text,
+            earlier_tokens=old.earlier_tokens,
             token_ids=kept,
             records=[*old.records[:position], *(None for _ in own)],
         )
-        request, end = _continuation(model, run, taken=len(own))
+        request, end = _continuation(model, run, len(own), old.text)
         self._begin(self.tree.add(run, parent.number, position))
         if end is not None:
             return KeptEvents(_ended_at_once(run, end), run)
@@ -278,11 +280,12 @@ def _request(model: MistralCausalLM, prompt: str, run: Transcript) -> Request:
 
 
 def _continuation(
-    model: MistralCausalLM, run: Transcript, taken: int
+    model: MistralCausalLM, run: Transcript, taken: int, written: str
 ) -> tuple[Request, Finished | None]:
     """The request for an answer that goes on; notes its text so far in the run.
 
     The last `taken` tokens are new; if they complete a stop, the end comes beside it.
+    `written` is the text of the answer that it goes on from.
     """
     prompt, kept = run.prompt_token_ids, len(run.token_ids) - taken
     request = _with_settings(model, prompt, run)
@@ -297,6 +300,7 @@ def _continuation(
     stop = request.stop_at_end(()) if taken else ()
     end = text.finished(Finished(reason="stop", stopped_by=stop))
     run.text = run.text_before + end.text  # which is held back as soon as it goes on
+    leave_out(run, request, model.text_preprocessor.tokenizer, written)
     return request, end if end.stopped_by else None
 
 
@@ -314,6 +318,7 @@ def _with_settings(
         tokenizer,
         prompt_ids,
         answer_ids=run.token_ids,
+        earlier_tokens=run.earlier_tokens,
         sampler=sampler_of(settings, tokenizer.stop_token_ids),
         seed=run.seed,
         max_length=settings.max_length,

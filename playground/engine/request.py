@@ -23,6 +23,7 @@ class Request:
     as long as it likes. `left_out_tokens` were taken out of the prompt before. Of the
     prompt the last `answered` tokens are an answer that goes on: draws are numbered and
     stops looked for from its beginning, so it becomes what one longer run would write.
+    The first `answer_left_out` of them were taken out, and are not in `token_ids`.
     With `record` each token comes with what was known when it was drawn.
     """
 
@@ -38,6 +39,7 @@ class Request:
     max_seconds: float | None = None
     left_out_tokens: int = 0
     answered: int = 0
+    answer_left_out: int = 0
     record: bool = False
 
     def __post_init__(self) -> None:
@@ -51,7 +53,8 @@ class Request:
         stops (7,) and (3, 7): 1 3 7 gives (3, 7), 3 1 7 gives (7,).
         """
         longest = max(map(len, self.stop_sequences), default=1)
-        before = self.token_ids[max(0, len(self.token_ids) - self.answered) :]
+        read = self.answered - self.answer_left_out
+        before = self.token_ids[len(self.token_ids) - read :]
         token_ids = [*before[-longest:], *made[-longest:]]
         for stop in sorted(self.stop_sequences, key=len, reverse=True):
             if tuple(token_ids[-len(stop) :]) == stop:

@@ -70,6 +70,8 @@ def run_code(run: Transcript, tokenizer: Tokenizer, record: bool = False) -> str
         if (value := getattr(settings, name)) != plain:
             arguments[name] = value
     arguments |= {"answer_ids": kept} if kept else {}
+    if run.earlier_tokens:
+        arguments["earlier_tokens"] = run.earlier_tokens
     arguments |= {"record": True} if record else {}
     sampler = constructor(_sampler(run, tokenizer))
     events = call("model.stream", Verbatim("prompt"), **arguments)

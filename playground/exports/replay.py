@@ -80,6 +80,8 @@ def beginning(run: Transcript) -> Transcript:
         prompt_text=run.prompt_text,
         prompt_token_ids=run.prompt_token_ids,
         answered=run.answered,
+        earlier_text=run.earlier_text,
+        earlier_tokens=run.earlier_tokens,
         token_ids=run.token_ids[: run.answered],
         records=run.records[: run.answered],
     )
@@ -103,6 +105,7 @@ def replay(run: Transcript, model: MistralCausalLM) -> Transcript:
         sampler=sampler_of(settings, tokenizer.stop_token_ids),
         shorten_prompt=settings.shorten_prompt,
         answer_ids=tuple(again.token_ids),
+        earlier_tokens=again.earlier_tokens,
         record=True,
     )
     again.text = again.text_before = text_so_far(

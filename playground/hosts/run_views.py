@@ -90,11 +90,15 @@ class RunViews:
         """
         index = self._index(index)
         position = self.num_prompt + index
+        if not position:
+            raise ValueError(
+                "What came before this token was left out. Choose a later one."
+            )
         logits = explained.logits(position - 1)
         seed = self.run.seed if settings.seed is None else settings.seed
         rest: dict[str, Any] = {
             "seed": seed,
-            "draw": index,
+            "draw": self.run.earlier_tokens + index,
             "text_ids": self.text_ids[:position],
         }
         values = self._values(settings)

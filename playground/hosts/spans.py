@@ -14,6 +14,8 @@ MAX_PROMPT_SPANS = 2000
 def spans_value(session: Session, live: bool) -> dict[str, Any]:
     """What stands in the output: prompt, answer, and each token's scores.
 
+    `earlier`, where there is any, is text of the answer that the model no longer reads.
+
     A span is [text, label, values, shades, special]: the values of SCORES as they are
     shown, the shades from 0 to 99, and whether it is a special token, which has no text
     in an answer. While the text streams the prompt is one piece.
@@ -30,7 +32,8 @@ def spans_value(session: Session, live: bool) -> dict[str, Any]:
     else:
         prompt = [_span(span, special) for span in spans[:length]]
     answer = [_span(span, special) for span in spans[length:]]
-    return {"prompt": prompt, "answer": answer, "live": live}
+    earlier = {"earlier": run.earlier_text} if run.earlier_text else {}
+    return {"prompt": prompt, **earlier, "answer": answer, "live": live}
 
 
 def _span(span: TokenSpan, special: Collection[int]) -> list[Any]:

@@ -183,6 +183,7 @@ class CausalLM(Task):
         sampler: Any = None,
         shorten_prompt: bool = False,
         answer_ids: Sequence[int] = (),
+        earlier_tokens: int = 0,
         record: bool = False,
     ) -> Iterator[Event]:
         """`generate`, event by event; closing the iterator ends the run.
@@ -191,8 +192,9 @@ class CausalLM(Task):
         counts only the answer. `sliding_window` may narrow the model's own. The text
         ends before the first of `stop_strings`, wherever tokens begin and end. `seed`
         None takes the sampler's, or draws one. `sampler` is as in `compile`, for this
-        run alone. `shorten_prompt` and `answer_ids` are as in `make_request`. With
-        `record` each `Step` tells what was known when its token was drawn.
+        run alone. `shorten_prompt`, `answer_ids` and `earlier_tokens` are as in
+        `make_request`. With `record` each `Step` tells what was known when its token
+        was drawn.
         """
         preprocessor = self.text_preprocessor
         if max_length is None and max_new_tokens is None:
@@ -209,6 +211,7 @@ class CausalLM(Task):
             sampler=sampler,
             shorten_prompt=shorten_prompt,
             answer_ids=answer_ids,
+            earlier_tokens=earlier_tokens,
         )
         stopped = threading.Event()
         return with_text(
@@ -232,6 +235,7 @@ class CausalLM(Task):
         sampler: Any = None,
         shorten_prompt: bool = False,
         answer_ids: Sequence[int] = (),
+        earlier_tokens: int = 0,
     ) -> Request:
         chosen = self.sampler if sampler is None else samplers.get(sampler)
         if seed is None:
@@ -248,6 +252,7 @@ class CausalLM(Task):
             sliding_window=sliding_window,
             shorten_prompt=shorten_prompt,
             answer_ids=answer_ids,
+            earlier_tokens=earlier_tokens,
         )
 
     def _next_seed(self) -> int:

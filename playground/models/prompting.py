@@ -45,28 +45,31 @@ def make_request(
     sliding_window: int | None,
     shorten_prompt: bool = False,
     answer_ids: Sequence[int] = (),
+    earlier_tokens: int = 0,
 ) -> Request:
     """A checked request. The answer is cut where the model's context ends.
 
     At least one of `max_length` (counts the prompt) and `max_new_tokens` is given; the
     smaller bound holds. With `shorten_prompt` the beginning of a prompt that is too
     long is left out, but for the start token. `answer_ids` begin an answer that goes
-    on; `max_new_tokens` does not count them.
+    on; `max_new_tokens` does not count them. Before them the answer had
+    `earlier_tokens`, which are no longer read: its draws are numbered on.
 
     Raises:
         ValueError: the prompt is empty or longer than the context or `max_length`, a
             stop, banned or biased id or one of the text is not in the vocabulary, or
             the window is wider than the model's.
     """
-    if not len(token_ids):
+    if not len(token_ids) + len(answer_ids):
         raise ValueError("The prompt is empty. Type something first.")
     ends = [end for end in (limits.context_length, max_length) if end is not None]
-    token_ids = [*token_ids, *answer_ids]
+    num_prompt, token_ids = len(token_ids), [*token_ids, *answer_ids]
     _check_ids(token_ids, limits.vocabulary_size)
-    whole = len(token_ids)
+    left_out = range(0)
     if shorten_prompt and ends:
         start = tokenizer.start_token_id if tokenizer else None
-        token_ids = _shortened(token_ids, min(ends), max_new_tokens or 1, start)
+        left_out = _left_out(token_ids, min(ends), max_new_tokens or 1, start)
+        token_ids = [*token_ids[: left_out.start], *token_ids[left_out.stop :]]
     length = len(token_ids)
     if max_new_tokens is not None:
         ends.append(length + max_new_tokens)
@@ -83,24 +86,25 @@ def make_request(
         stop_token_ids=stops,
         stop_sequences=stop_sequences,
         sliding_window=_window(sliding_window, limits),
-        left_out_tokens=whole - length,
-        answered=len(answer_ids),
+        left_out_tokens=len(left_out),
+        answered=earlier_tokens + len(answer_ids),
+        answer_left_out=earlier_tokens + max(0, left_out.stop - num_prompt),
     )
 
 
-def _shortened(
+def _left_out(
     token_ids: Sequence[int], end: int, max_new_tokens: int, start_id: int | None
-) -> Sequence[int]:
-    """The end of a prompt that leaves no room for the answer before `end`.
+) -> range:
+    """The places of a text's beginning that leave no room for the answer before `end`.
 
     The answer gets its room, but at most half. With end 8 and 2 new tokens, 6 of these
-    stay:   <s> 1 2 3 4 5 6 7   ->   <s> 3 4 5 6 7
+    stay:   <s> 1 2 3 4 5 6 7   ->   <s> 3 4 5 6 7, and places 1 and 2 are left out.
     """
-    room = end - min(max_new_tokens, end // 2)
-    if len(token_ids) <= room:
-        return token_ids
-    kept = 1 if token_ids[0] == start_id and room > 1 else 0
-    return [*token_ids[:kept], *token_ids[len(token_ids) - room + kept :]]
+    too_many = len(token_ids) - end + min(max_new_tokens, end // 2)
+    if too_many <= 0:
+        return range(0)
+    kept = 1 if token_ids[0] == start_id and len(token_ids) - too_many > 1 else 0
+    return range(kept, kept + too_many)
 
 
 def _check_ids(token_ids: Sequence[int], vocabulary_size: int) -> None:

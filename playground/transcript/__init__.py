@@ -3,6 +3,7 @@
 from playground.transcript.checked import check_schema, checked, only_known
 from playground.transcript.kept_events import KeptEvents
 from playground.transcript.model_facts import ModelFacts
+from playground.transcript.shortened import leave_out
 from playground.transcript.transcript import SCHEMA, Transcript
 
 __all__ = [
@@ -12,5 +13,6 @@ __all__ = [
     "Transcript",
     "check_schema",
     "checked",
+    "leave_out",
     "only_known",
 ]

@@ -13,6 +13,8 @@ from playground.transcript.records import records_from_json, records_to_json
 
 SCHEMA = "mistral-playground/run/1"
 MAX_MESSAGE = 10_000
+_MOST_EARLIER = 2**30
+"""Draws are numbered on from them, in 32 bits."""
 
 
 @dataclass(kw_only=True)
@@ -22,9 +24,12 @@ class Transcript(Answer):
     `prompt` is what the person typed, `prompt_text` the exact prompt that the model
     reads, chat template and all; `seed` is the one in use. Of `token_ids` the first
     `answered` were there before, and of `text` what is in `text_before`: the run went
-    on from them. `records` has one entry for each of `token_ids`, None where nothing
-    was recorded; those in front that are not given are None. `finished` is the run's
-    end, None while it goes on. `model` is None where nobody said which it was.
+    on from them. Prompt and answer tokens are those that the model read: when a text
+    that goes on is shortened, they lose its beginning, and the text of answer tokens
+    that were left out is `earlier_text`, before `text`, and `earlier_tokens` is their
+    number. `records` has one entry for each of `token_ids`, None where nothing was
+    recorded; those in front that are not given are None. `finished` is the run's end,
+    None while it goes on. `model` is None where nobody said which it was.
     """
 
     settings: GenerationSettings
@@ -35,6 +40,8 @@ class Transcript(Answer):
     prompt_token_ids: tuple[int, ...] = ()
     answered: int = 0
     text_before: str = ""
+    earlier_text: str = ""
+    earlier_tokens: int = 0
     finished: Finished | None = None
 
     def __post_init__(self) -> None:
@@ -56,7 +63,12 @@ class Transcript(Answer):
 
     @property
     def shown_text(self) -> str:
-        """The new text, with the stop string behind it if that is to be kept."""
+        """The answer as it is shown: what is no longer read is a part of it."""
+        return self.earlier_text + self.text_of_tokens
+
+    @property
+    def text_of_tokens(self) -> str:
+        """The text of `token_ids`, with the stop string after it if that is kept."""
         keeps = self.settings.keep_stop_string
         return self.text + (self.stop_string if keeps else "")
 
@@ -80,6 +92,8 @@ class Transcript(Answer):
             "token_ids": list(self.token_ids),
             "records": records_to_json(self.records) if any(self.records) else None,
             "text": self.text,
+            "earlier_text": self.earlier_text,
+            "earlier_tokens": self.earlier_tokens,
             "finish_reason": end.reason if end else None,
             **({"message": end.message} if end and end.message else {}),
             "stopped_by": list(end.stopped_by) if end else [],
@@ -103,6 +117,11 @@ class Transcript(Answer):
             raise ValueError(
                 f"`answered` must be from 0 to {len(ids)}, got {answered}."
             )
+        earlier = checked(known, "earlier_tokens", int)
+        if not 0 <= earlier <= _MOST_EARLIER:
+            raise ValueError(
+                f"`earlier_tokens` must be from 0 to {_MOST_EARLIER}, got {earlier}."
+            )
         model, records = known["model"], known["records"]
         return cls(
             settings=settings,
@@ -115,6 +134,8 @@ class Transcript(Answer):
             token_ids=ids,
             records=[] if records is None else records_from_json(records, len(ids)),
             text=checked(known, "text", str),
+            earlier_text=checked(known, "earlier_text", str),
+            earlier_tokens=earlier,
             stop_string=checked(known, "stop_string", str),
             finished=_finished(known),
         )
@@ -130,6 +151,8 @@ _EMPTY: dict[str, Any] = {
     "token_ids": [],
     "records": None,  # nothing was recorded
     "text": "",
+    "earlier_text": "",
+    "earlier_tokens": 0,
     "finish_reason": None,
     "message": "",
     "stopped_by": [],

@@ -177,7 +177,7 @@ def token_spans_view(
     pieces = _prompt_pieces(tokenizer, prompt)
     texts = [*aligned(pieces, run.prompt_text)]
     pieces = _answer_pieces(tokenizer, prompt, answer)
-    texts += aligned(pieces, run.shown_text)
+    texts += aligned(pieces, run.text_of_tokens)
     records = [
         *_filled(prompt_records, len(prompt)),
         *_filled(run.records, len(answer)),
