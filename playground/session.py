@@ -113,6 +113,7 @@ class Session:
             earlier_text=old.earlier_text,
             earlier_tokens=old.earlier_tokens,
             token_ids=kept,
+            pieces=old.pieces_by(model.text_preprocessor.tokenizer)[:position],
             records=[*old.records[:position], *(None for _ in own)],
         )
         request, end = _continuation(model, run, len(own), old.text)
@@ -235,6 +236,7 @@ class Session:
                 transcript.settings.stop_strings,
                 run.cancel,
                 transcript.token_ids[: transcript.answered],
+                transcript.pieces[: transcript.answered],
             )
         finally:
             run.cancel()
@@ -295,8 +297,10 @@ def _continuation(
         prompt,
         run.settings.stop_strings,
         run.token_ids[:kept],
+        run.pieces,
     )
     run.text_before = text.before + "".join(map(text.push, run.token_ids[kept:]))
+    run.pieces = list(text.pieces)
     stop = request.stop_at_end(()) if taken else ()
     end = text.finished(Finished(reason="stop", stopped_by=stop))
     run.text = run.text_before + end.text  # which is held back as soon as it goes on

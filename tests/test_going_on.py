@@ -123,6 +123,23 @@ def test_another_token_makes_another_answer(session: Session) -> None:
     assert [v.number for v in session.tree.path(2)] == [0, 2]
 
 
+def test_going_on_decodes_nothing_that_was_decoded(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finish(session.generate("the sea is", replace(RANDOM, max_new_tokens=100)))
+    tokenizer = session.engine.model.text_preprocessor.tokenizer
+    decoded, decode = list[int](), tokenizer.token_bytes
+
+    def counted(token_id: int, **start: bool) -> bytes:
+        decoded.append(token_id)
+        return decode(token_id, **start)
+
+    monkeypatch.setattr(tokenizer, "token_bytes", counted)
+    finish(session.go_on(replace(RANDOM, max_new_tokens=2)))
+    assert len(latest(session).token_ids) == 102
+    assert len(decoded) < 30
+
+
 def test_a_stop_over_the_border_is_found(session: Session) -> None:
     finish(session.generate("the sea is", RANDOM))
     ids = latest(session).token_ids

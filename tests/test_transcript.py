@@ -212,6 +212,30 @@ def test_each_token_has_a_record_or_none() -> None:
     assert len(going.token_ids) == 5
 
 
+class Uncopied(list[Any]):
+    """A list of which no part may be taken."""
+
+    def __getitem__(self, place: Any) -> Any:
+        assert not isinstance(place, slice), "what was there was copied"
+        return super().__getitem__(place)
+
+
+def test_a_token_more_copies_nothing_of_what_was_there() -> None:
+    going = run(token_ids=[1, 2], answered=2, records=[record()])
+    going.token_ids, going.records = Uncopied([1, 2]), Uncopied([None, None])
+    going.add(Step(token_id=3, index=0, tokens_per_second=0.0, text="!", piece="!?"))
+    going.add(Finished(reason="length", text="?"))
+    assert (going.token_ids, going.text) == ([1, 2, 3], "the sea!?")
+
+
+def test_a_beam_search_brings_pieces_behind_those_from_before() -> None:
+    going = run("the", token_ids=[1], pieces=["the"], answered=1, text_before="the")
+    beams = {"beams": (Beam((8, 9)),), "pruned": (), "tokens_per_second": 0.0}
+    for pieces in ((" s", "ea"), (" s", "ky")):
+        going.add(Beams(index=1, text="".join(pieces), pieces=pieces, **beams))
+    assert (going.pieces, going.text) == (["the", " s", "ky"], "the sky")
+
+
 @pytest.mark.parametrize(
     ("preset", "shown", "is_local"),
     [

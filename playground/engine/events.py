@@ -58,7 +58,8 @@ class Step:
     """One new token.
 
     `index` counts new tokens from 0. `text` is what became safe to print: it may be
-    empty while a character is incomplete. `tokens_per_second` is the mean since the
+    empty while a character is incomplete. `piece` is the token's own part of the text,
+    some of it perhaps not yet safe to print. `tokens_per_second` is the mean since the
     first new token, 0.0 for that one. `candidates` are contrastive search's, likeliest
     first; other samplers have none. `record` is what was known when it was drawn, if
     the request wanted it and no person's own sampler chose.
@@ -68,6 +69,7 @@ class Step:
     index: int
     tokens_per_second: float
     text: str = ""
+    piece: str = ""
     candidates: tuple[Candidate, ...] = ()
     record: TokenRecord | None = None
 
@@ -89,7 +91,8 @@ class Beams:
     """One step of a beam search, which may change its mind about all it wrote.
 
     `beams` are the texts that are kept, `pruned` the best of those that are not, both
-    best first. `text` is the whole new text of the best, instead of what came before.
+    best first. `text` is the whole new text of the best, instead of what came before,
+    and `pieces` its tokens' parts of it.
     `index` and `tokens_per_second` as in `Step`, for the texts' length.
     """
 
@@ -98,6 +101,7 @@ class Beams:
     pruned: tuple[Beam, ...]
     tokens_per_second: float
     text: str = ""
+    pieces: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -108,6 +108,7 @@ def replay(run: Transcript, model: MistralCausalLM) -> Transcript:
         earlier_tokens=again.earlier_tokens,
         record=True,
     )
+    again.pieces_by(tokenizer)  # the new tokens' come behind them
     again.text = again.text_before = text_so_far(
         again.token_ids, tokenizer, again.prompt_token_ids, settings.stop_strings
     )

@@ -1,8 +1,11 @@
 """Text from tokens as they come, never half a character."""
 
 from collections.abc import Sequence
+from itertools import chain
 
 from playground.tokenizers.tokenizer import Tokenizer
+
+MAX_CHARACTER_BYTES = 4  # of UTF-8
 
 
 class TextStream:
@@ -19,16 +22,25 @@ class TextStream:
         tokenizer: Knows the bytes of each token.
         context_ids: What comes before, if the text continues something (a prompt): a
             space at the beginning is then kept.
+        answer_ids: What was written behind it already. A character that it leaves
+            incomplete is completed here.
     """
 
-    def __init__(self, tokenizer: Tokenizer, context_ids: Sequence[int] = ()) -> None:
+    def __init__(
+        self,
+        tokenizer: Tokenizer,
+        context_ids: Sequence[int] = (),
+        answer_ids: Sequence[int] = (),
+    ) -> None:
         self._tokenizer = tokenizer
         self._decoder = tokenizer.utf8_decoder()
         self._at_start = True
-        for token_id in context_ids:
+        for token_id in chain(context_ids, answer_ids):
             if not self._at_start:
-                break  # the rest of a long prompt changes nothing
+                break  # the rest of a long text changes nothing
             self._bytes_of(token_id)
+        for token_id in _last_character(tokenizer, answer_ids):
+            self.push(token_id)
 
     def push(self, token_id: int) -> str:
         """The text that is certain now; "" while a character is incomplete.
@@ -51,3 +63,12 @@ class TextStream:
             keeps_dropping = self._tokenizer.drops_all_leading_spaces
             self._at_start = not added and (not dropped or keeps_dropping)
         return added
+
+
+def _last_character(tokenizer: Tokenizer, token_ids: Sequence[int]) -> Sequence[int]:
+    """The last tokens, as many as a character can be spelt with."""
+    first, num_bytes = len(token_ids), 0
+    while first > 0 and num_bytes < MAX_CHARACTER_BYTES:
+        first -= 1
+        num_bytes += len(tokenizer.token_bytes(token_ids[first]))
+    return token_ids[first:]

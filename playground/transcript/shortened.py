@@ -3,7 +3,6 @@
 from itertools import takewhile
 
 from playground.engine import Request
-from playground.models.answers import text_so_far
 from playground.tokenizers import Tokenizer
 from playground.transcript.transcript import Transcript
 
@@ -21,7 +20,7 @@ def leave_out(
     tokens read otherwise: " sea" is "sea", and half of a character is U+FFFD. So what
     `earlier_text` has already of the first one is taken away from the text here.
     """
-    text = text_so_far(run.token_ids, tokenizer, run.prompt_token_ids)
+    text = "".join(run.pieces_by(tokenizer))
     again = _repeated(text, written) if run.earlier_text else 0
     gone = ""
     if request.left_out_tokens:
@@ -30,7 +29,8 @@ def leave_out(
         run.prompt_text = tokenizer.detokenize(run.prompt_token_ids)
         left_out, run.answered = run.answered - read, read
         run.token_ids, run.records = run.token_ids[left_out:], run.records[left_out:]
-        left = text_so_far(run.token_ids, tokenizer, run.prompt_token_ids)
+        run.pieces = []  # with nothing before them they read otherwise
+        left = "".join(run.pieces_by(tokenizer))
         gone = _without_common_end(text[again:], left)
         run.earlier_tokens += left_out
     run.earlier_text += gone

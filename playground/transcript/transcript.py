@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from playground.engine import Beams, Event, Finished
-from playground.models.answers import Answer
+from playground.models.answers import Answer, pieces_of
 from playground.settings import GenerationSettings
+from playground.tokenizers import Tokenizer
 from playground.transcript.checked import check_schema, checked, token_ids
 from playground.transcript.model_facts import ModelFacts
 from playground.transcript.records import records_from_json, records_to_json
@@ -28,8 +29,9 @@ class Transcript(Answer):
     that goes on is shortened, they lose its beginning, and the text of answer tokens
     that were left out is `earlier_text`, before `text`, and `earlier_tokens` is their
     number. `records` has one entry for each of `token_ids`, None where nothing was
-    recorded; those in front that are not given are None. `finished` is the run's end,
-    None while it goes on. `model` is None where nobody said which it was.
+    recorded; those in front that are not given are None. `pieces` too has one for each,
+    or none at all where they were not written here. `finished` is the run's end, None
+    while it goes on. `model` is None where nobody said which it was.
     """
 
     settings: GenerationSettings
@@ -50,16 +52,30 @@ class Transcript(Answer):
 
     def add(self, event: Event) -> None:
         """Keep what `event` brings."""
-        before = self.token_ids[: self.answered]
-        records_before = self.records[: self.answered]
+        if isinstance(event, Beams):  # they bring the whole new text each time
+            kept = slice(self.answered)
+            pieces, ids = self.pieces[kept], self.token_ids[kept]
+            records = self.records[kept]
+            super().add(event)
+            self.pieces = pieces + self.pieces
+            self.records = records + self.records
+            self.token_ids = ids + self.token_ids
+            self.text = self.text_before + self.text
+            return
         super().add(event)
-        match event:
-            case Beams():  # they bring the whole new text each time
-                self.token_ids = before + self.token_ids
-                self.records = records_before + self.records
-                self.text = self.text_before + self.text
-            case Finished():
-                self.finished = event
+        if isinstance(event, Finished):
+            self.finished = event
+
+    def pieces_by(self, tokenizer: Tokenizer) -> list[str]:
+        """Each token's own part of the text; found out once if it was not written here.
+
+        Parts of the stop string are among them, and a character that several tokens
+        spell stands with the one that completes it.
+        """
+        if len(self.pieces) < len(self.token_ids):
+            prompt = self.prompt_token_ids
+            self.pieces = pieces_of(self.token_ids, tokenizer, prompt)
+        return self.pieces
 
     @property
     def shown_text(self) -> str:

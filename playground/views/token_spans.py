@@ -15,8 +15,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from playground.engine import TokenRecord
+from playground.models.answers import pieces_of
 from playground.models.predictions import TextNumbers
-from playground.tokenizers import TextStream, Tokenizer
+from playground.tokenizers import Tokenizer
 from playground.transcript import Transcript
 from playground.views.amounts import bits
 from playground.views.labels import labels
@@ -168,15 +169,15 @@ def token_spans_view(
     """
     if score not in SCORES:
         raise ValueError(f"`score` must be one of {', '.join(SCORES)}, got {score!r}.")
-    prompt, answer = run.prompt_token_ids, run.token_ids
+    prompt, answer = run.prompt_token_ids, list(run.token_ids)
     if prompt_records and len(prompt_records) != len(prompt):
         raise ValueError(
             f"Expected a record for each of {len(prompt)} prompt tokens, or none; "
             f"got {len(prompt_records)}."
         )
     pieces = _prompt_pieces(tokenizer, prompt)
-    texts = [*aligned(pieces, run.prompt_text)]
-    pieces = _answer_pieces(tokenizer, prompt, answer)
+    texts = list(aligned(pieces, run.prompt_text))
+    pieces = run.pieces_by(tokenizer)[: len(answer)]
     texts += aligned(pieces, run.text_of_tokens)
     records = [
         *_filled(prompt_records, len(prompt)),
@@ -186,7 +187,9 @@ def token_spans_view(
     named = labels(tokenizer, ids)
     return TokenSpansView(
         spans=tuple(
-            _span(ids[n], texts[n], named[n], records[n], is_prompt=n < len(prompt))
+            token_span(
+                ids[n], texts[n], named[n], records[n], is_prompt=n < len(prompt)
+            )
             for n in range(len(ids))
         ),
         summary=run_summary(answer, run.records),
@@ -246,30 +249,12 @@ def _end_of(piece: str, text: str, at: int) -> int:
 
 def _prompt_pieces(tokenizer: Tokenizer, ids: Sequence[int]) -> list[str]:
     """The prompt's text by token, special tokens by name as its template has them."""
-    stream, pieces = TextStream(tokenizer), list[str]()
-    for token_id in ids:
-        if token_id in tokenizer.special_token_ids:
-            pieces.append(tokenizer.id_to_token(token_id))
-        else:
-            pieces.append(_pushed(stream, tokenizer, token_id))
-    return pieces
-
-
-def _answer_pieces(
-    tokenizer: Tokenizer, prompt: Sequence[int], ids: Sequence[int]
-) -> list[str]:
-    """Without what never became a character, which is left for the last one."""
-    stream = TextStream(tokenizer, context_ids=_known(tokenizer, prompt))
-    return [_pushed(stream, tokenizer, token_id) for token_id in ids]
-
-
-def _known(tokenizer: Tokenizer, ids: Sequence[int]) -> list[int]:
-    """Without ids that only the model has, or an imported run."""
-    return [i for i in ids if 0 <= i < tokenizer.vocabulary_size()]
-
-
-def _pushed(stream: TextStream, tokenizer: Tokenizer, token_id: int) -> str:
-    return stream.push(token_id) if _known(tokenizer, [token_id]) else ""
+    special = tokenizer.special_token_ids
+    ordinary = iter(pieces_of([i for i in ids if i not in special], tokenizer))
+    return [
+        tokenizer.id_to_token(token_id) if token_id in special else next(ordinary)
+        for token_id in ids
+    ]
 
 
 def _filled(
@@ -278,9 +263,15 @@ def _filled(
     return records or [None] * length
 
 
-def _span(
-    token_id: int, text: str, label: str, record: TokenRecord | None, *, is_prompt: bool
+def token_span(
+    token_id: int,
+    text: str,
+    label: str,
+    record: TokenRecord | None,
+    *,
+    is_prompt: bool = False,
 ) -> TokenSpan:
+    """One token's span, with the scores that its record gives."""
     scores = (
         {name: score.of(record) for name, score in SCORES.items()} if record else {}
     )

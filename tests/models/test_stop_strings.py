@@ -74,8 +74,9 @@ def test_without_the_stop_everything_comes_and_the_reason_stays(
 def test_a_stop_that_the_last_token_completes_is_a_stop(
     preprocessor: MistralCausalLMPreprocessor, ids: list[int]
 ) -> None:
-    _, end = read(preprocessor, Run(ids), "wider")
+    events, end = read(preprocessor, Run(ids), "wider")
     assert (end.reason, end.stop_string) == ("stop", "wider")
+    assert "".join(answer_of(events).pieces) == TEXT
 
 
 def test_a_beam_search_ends_when_its_best_text_has_the_stop(
@@ -91,7 +92,10 @@ def test_a_beam_search_ends_when_its_best_text_has_the_stop(
             yield Finished(reason="cancelled")
 
     events, end = read(preprocessor, Search(ids), "wide")
-    assert answer_of(events).text == "the sea is "
+    answer = answer_of(events)
+    assert answer.text == "the sea is "
+    assert "".join(answer.pieces) == "the sea is wide"
+    assert len(answer.pieces) == len(answer.token_ids)
     assert (end.reason, end.stop_string) == ("stop", "wide")
 
 

@@ -53,6 +53,22 @@ def test_a_continuation_is_the_rest_of_the_whole(tokenizers, kind, before, numbe
     assert tokenizer.detokenize(context) + rest == whole
 
 
+@pytest.mark.parametrize("kind", _KINDS)
+@given(data=st.data())
+def test_an_answer_goes_on_wherever_it_was_left(tokenizers, kind, data):
+    """Also within a character, with special tokens among its bytes."""
+    tokenizer = tokenizers[kind]
+    some = tokenizer.tokenize(" é€low") + sorted(tokenizer.special_token_ids)
+    few, any_id = st.sampled_from(some), st.integers(0, tokenizer.vocabulary_size() - 1)
+    ids = data.draw(st.lists(few | any_id, max_size=12))
+    cut = data.draw(st.integers(0, len(ids)))
+    whole = TextStream(tokenizer, ids[:1])
+    pieces = [whole.push(token_id) for token_id in ids]
+    again = TextStream(tokenizer, ids[:1], ids[:cut])
+    assert [again.push(token_id) for token_id in ids[cut:]] == pieces[cut:]
+    assert again.flush() == whole.flush()
+
+
 def test_a_continuation_keeps_its_leading_space(tokenizers):
     tokenizer = tokenizers["like_mistral"]
     low = tokenizer.tokenize("low")
