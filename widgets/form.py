@@ -19,12 +19,15 @@ from playground.hosts.form import (
     SAMPLER_KNOBS,
     SHOWN,
     Example,
+    examples_for,
     length_control,
     read_value,
     sampler_in_words,
     settings_of,
     without_hidden,
 )
+from playground.models import MistralCausalLM
+from playground.models.chat_format import has_chat_format
 from playground.sampler_choice import chain_of_preset
 from playground.samplers import PRESETS
 from playground.settings import GenerationSettings
@@ -101,12 +104,14 @@ class Form(w.VBox):
         )
         self.stop_button = w.Button(description="Stop", icon="stop", disabled=True)
         self.continue_button = w.Button(description="Continue", disabled=True)
+        self._examples: tuple[Example, ...] = EXAMPLES
         labels = (example.label for example in EXAMPLES)
+        self.examples = buttons(labels, range(len(EXAMPLES)), self._fill_example)
         boxes = self.fields.boxes
         super().__init__(
             [
                 self.prompt,
-                buttons(labels, EXAMPLES, self._fill_example),
+                self.examples,
                 *boxes("chat"),
                 *self.fields.sampler_boxes,
                 *boxes("max_new_tokens", "seed"),
@@ -124,13 +129,17 @@ class Form(w.VBox):
         """What is chosen now. Raises ValueError that lists every fault."""
         return settings_of(without_hidden(self.fields.values()))
 
-    def allow_chat(self, allowed: bool) -> None:
-        """A model without a chat format takes the prompt as it is."""
-        chat = self.fields.by_name["chat"].widget
+    def fit(self, name: str, model: MistralCausalLM) -> None:
+        """Examples for this model; one without a chat format takes the prompt as is."""
+        chat, allowed = self.fields.by_name["chat"].widget, has_chat_format(model)
         chat.disabled = not allowed
         chat.value = chat.value and allowed
+        self._examples = examples_for(name, allowed)
+        for button, example in zip(self.examples.children, self._examples, strict=True):
+            button.description = example.label
 
-    def _fill_example(self, example: Example, _button: Any = None) -> None:
+    def _fill_example(self, number: int, _button: Any = None) -> None:
+        example = self._examples[number]
         chat = self.fields.by_name["chat"].widget
         self.prompt.value = example.prompt
         chat.value = example.chat and not chat.disabled

@@ -20,7 +20,7 @@ from playground.hosts.status import (
     fault_status,
     run_status,
 )
-from playground.models.chat_format import has_chat_format, uses_chat_format
+from playground.models.chat_format import uses_chat_format
 from playground.session import Session
 from playground.settings import GenerationSettings
 from widgets.background import Background
@@ -275,7 +275,7 @@ class PlaygroundPanel(Snapshot, w.VBox):
             self._show_status(engine_status(self.engine))
         if self.engine.model is not None and not self._knows_model:
             self._knows_model = True
-            self.form.allow_chat(has_chat_format(self.engine.model))
+            self.form.fit(self._name, self.engine.model)
 
     @property
     def _name(self) -> str:

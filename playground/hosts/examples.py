@@ -7,19 +7,23 @@ from functools import cache
 from typing import Any
 
 from playground.asset_folder import asset_folder
-from playground.hosts.form import EXAMPLES
+from playground.hosts.form import Example, examples_for
 from playground.hosts.spans import spans_value
+from playground.presets import DEFAULT_PRESET
 from playground.session import Session
 from playground.settings import GenerationSettings
 from playground.transcript import Transcript
 
+SMALL = "shakespeare_mistral"
 FILE = asset_folder() / "examples.json"
+PRESETS = {DEFAULT_PRESET: FILE, SMALL: asset_folder() / f"examples_{SMALL}.json"}
+"""The models that have written answers, and where these are."""
 SEED, MAX_NEW_TOKENS = 1, 80
 
 
 @dataclass(frozen=True, kw_only=True)
 class StoredAnswer:
-    """An answer to one of EXAMPLES, and how it is drawn (`spans_value`)."""
+    """An answer to one of a model's examples, and how it is drawn (`spans_value`)."""
 
     run: Transcript
     spans: dict[str, Any]
@@ -30,19 +34,25 @@ class StoredAnswer:
 
 
 @cache
-def stored_answers() -> tuple[StoredAnswer, ...]:
-    """One for each of EXAMPLES, in their order."""
-    stored = json.loads(FILE.read_text(encoding="utf-8"))
+def stored_answers(preset: str = DEFAULT_PRESET) -> tuple[StoredAnswer, ...]:
+    """One for each of the preset's examples, in their order."""
+    stored = json.loads(PRESETS[preset].read_text(encoding="utf-8"))
     return tuple(
         StoredAnswer(run=Transcript.from_json(each["run"]), spans=each["spans"])
         for each in stored
     )
 
 
-def write_answers(session: Session) -> str:
-    """The file's text, from runs on the session's model."""
+def stored_answer(preset: str, example: Example) -> StoredAnswer | None:
+    """What this model has written to an example; None if that is not stored."""
+    stored = stored_answers(preset) if preset in PRESETS else ()
+    return next((each for each in stored if each.run.prompt == example.prompt), None)
+
+
+def write_answers(session: Session, preset: str = DEFAULT_PRESET) -> str:
+    """The file's text, from runs on the session's model, which is this preset."""
     stored = []
-    for example in EXAMPLES:
+    for example in examples_for(preset):
         settings = GenerationSettings(
             chat=example.chat, seed=SEED, max_new_tokens=MAX_NEW_TOKENS
         )

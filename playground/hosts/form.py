@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from playground.controls import (
@@ -41,11 +42,43 @@ class Example:
     chat: bool
 
 
+_STORY = Example(
+    "Continue a story", "Once upon a time, in a village by the sea,", False
+)
 EXAMPLES = (
     Example("Explain gravity", "Explain gravity in two sentences.", True),
     Example("Write a poem", "Write a short poem about the sea.", True),
-    Example("Continue a story", "Once upon a time, in a village by the sea,", False),
+    _STORY,
 )
+"""For models with a chat format."""
+
+COMPLETIONS = (
+    Example("End a sentence", "Gravity is the force that", False),
+    Example("Go on with a list", "Five things to see by the sea:\n\n1.", False),
+    _STORY,
+)
+"""For models that only continue a text."""
+
+_OF_PRESETS = {
+    "shakespeare_mistral": (
+        Example("Let Romeo speak", "ROMEO.\n", False),
+        Example("End Hamlet's line", "HAMLET.\nTo be, or not to be,", False),
+        Example("Begin a scene", "ACT I\n\nSCENE I.", False),
+    )
+}
+ALL_EXAMPLES = {
+    each.label: each
+    for each in (*EXAMPLES, *COMPLETIONS, *sum(_OF_PRESETS.values(), ()))
+}
+"""By their labels: those of two models have the same prompt if they have one label."""
+
+
+def examples_for(name: str, has_chat_format: bool = True) -> tuple[Example, ...]:
+    """Three for the model of this name, which may not be loaded yet."""
+    if own := _OF_PRESETS.get(Path(name).name):
+        return own
+    return EXAMPLES if has_chat_format else COMPLETIONS
+
 
 PROMPT_LABEL = "Prompt"
 PROMPT_PLACEHOLDER = "Write something for the model to answer or to continue."

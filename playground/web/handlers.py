@@ -11,10 +11,12 @@ import gradio as gr
 from playground.controls import BY_NAME
 from playground.engine import Beams, Event, Finished, Step
 from playground.exports import read_file
-from playground.hosts.examples import stored_answers
+from playground.hosts.examples import stored_answer
 from playground.hosts.form import (
+    ALL_EXAMPLES,
     KNOBS,
     SHOWN,
+    examples_for,
     length_control,
     sampler_in_words,
     settings_of,
@@ -32,6 +34,7 @@ from playground.hosts.status import (
     run_status,
 )
 from playground.models import MistralCausalLM
+from playground.models.chat_format import has_chat_format
 from playground.session import MAX_PROMPT_CHARACTERS, Session
 from playground.settings import GenerationSettings
 from playground.views.amounts import tokens
@@ -59,18 +62,20 @@ class Handlers:
         self.max_new_tokens = length_control(max_new_tokens)
         self.open_tabs = OpenTabs()
 
-    def refresh(self, tab: Tab) -> Updates:
+    def refresh(self, tab: Tab, chat: Any = None) -> Updates:
         """Model card, status, timer, and what fits the model, until it is ready.
 
-        From its first run on, a tab's status tells of its runs.
+        From its first run on, a tab's status tells of its runs. `chat` stands in the
+        box for the chat format.
         """
         engine = tab.session.engine
         is_told = tab.told or tab.session.version is not None
         status = gr.skip() if is_told else engine_status(engine).value()
         waiting = engine.status.phase in ("loading", "compiling")
-        preset, _ = split_name(tab.model)
-        card = model_card(Path(preset).name, engine.model)
-        return card, status, gr.Timer(active=waiting), *_fitting(engine.model)
+        card, fitting = model_card(_name(tab), engine.model), _fitting(tab, chat)
+        box = fitting[0]
+        waiting = waiting or (box["interactive"] and "value" in box)
+        return card, status, gr.Timer(active=waiting), *fitting
 
     def restore(self, tab: Tab, query: Any) -> Updates:
         """What the page's address asks for: prompt, model, status, chains, settings.
@@ -101,14 +106,22 @@ class Handlers:
         chains = gr.update(visible=sampler == "chain")
         return link.prompt, tab.model, status, chains, *shown
 
-    def choose(self, tab: Tab, name: Any) -> Updates:
-        """Another model: its last answer, and then as `refresh`."""
+    def choose(self, tab: Tab, name: Any, chat: Any = True) -> Updates:
+        """Another model: its last answer, and then as `refresh`.
+
+        `chat` stands in the box for the chat format; a model with one finds it again.
+        """
+        fault = None
         try:
             tab.choose(str(name))
-        except ValueError as fault:
-            status = fault_status(fault).value()
-            return *NOTHING, gr.skip(), status, *(gr.skip() for _ in range(4))
+        except ValueError as refused:
+            fault = refused
+        if fault is None and tab.kept_chat is None:
+            tab.kept_chat = chat is not False
         card, _, _, *fitting = self.refresh(tab)
+        if fault is not None:
+            status = fault_status(fault).value()
+            return NOTHING[0], status, *NOTHING[2:], card, gr.skip(), *fitting
         return *self._shown(tab.session), card, gr.Timer(active=True), *fitting
 
     def run(
@@ -137,7 +150,8 @@ class Handlers:
 
         def start(session: Session, wanted: GenerationSettings) -> Iterator[Event]:
             wanted = replace(wanted, max_new_tokens=1)
-            if session.version is None or session.version.run.prompt != prompt:
+            run = session.transcript
+            if run is None or run.prompt != prompt or not run.prompt_token_ids:
                 return session.generate(prompt, wanted)
             return session.go_on(wanted)
 
@@ -158,16 +172,17 @@ class Handlers:
 
         yield from self._runs(tab, request, values, start)
 
-    def example(self, tab: Tab, number: int) -> Updates:
-        """Show the stored answer of an example, if the model in use wrote it."""
-        stored, session = stored_answers()[number], tab.session
-        written_by = stored.run.model
-        if written_by is None or written_by.preset != Path(tab.model).name:
+    def example(self, tab: Tab, label: Any) -> Updates:
+        """Show the stored answer of an example, if the model in use wrote one."""
+        example, session = ALL_EXAMPLES.get(str(label)), tab.session
+        stored = example and stored_answer(Path(tab.model).name, example)
+        if example is None or stored is None:
             return NOTHING
         tab.start()
-        if number not in tab.examples:
-            tab.examples[number] = session.tree.add(stored.copy_of_run()).number
-        session.show(tab.examples[number])
+        place = tab.model, example.label
+        if place not in tab.examples:
+            tab.examples[place] = session.tree.add(stored.copy_of_run()).number
+        session.show(tab.examples[place])
         status = Status(phase="done", words=STORED.format(seed=stored.run.seed))
         tab.told = True
         answers = answers_value(session, live=False, query=query_for(session))
@@ -316,16 +331,40 @@ def answers_value(session: Session, live: bool, query: str | None) -> dict[str, 
     }
 
 
-def _fitting(model: MistralCausalLM | None) -> Updates:
-    """Chat format if it has one, and how far the sliders for layer and head go."""
+def _name(tab: Tab) -> str:
+    """What the model in use is called, before it is there."""
+    return Path(split_name(tab.model)[0]).name
+
+
+def _fitting(tab: Tab, chat: Any) -> Updates:
+    """Chat format, how far the sliders for layer and head go, and examples."""
+    model = tab.session.engine.model
+    examples = examples_for(_name(tab), model is None or has_chat_format(model))
+    labels = [gr.update(value=example.label) for example in examples]
+    format_of_prompt = gr.update(**_fitting_chat(tab, model, chat))
     if model is None:
-        return gr.skip(), gr.skip(), gr.skip()
+        return format_of_prompt, gr.skip(), gr.skip(), *labels
     backbone = model.backbone
-    chat: dict[str, Any] = {"interactive": True}
-    if model.text_preprocessor.tokenizer.chat_template is None:
-        chat = {"interactive": False, "value": False}
     last = backbone.num_layers - 1, backbone.num_query_heads - 1
-    return gr.update(**chat), *(gr.update(maximum=place) for place in last)
+    places = (gr.update(maximum=place) for place in last)
+    return format_of_prompt, *places, *labels
+
+
+def _fitting_chat(
+    tab: Tab, model: MistralCausalLM | None, shown: Any
+) -> dict[str, Any]:
+    """Empty and closed for a model without the format; then as it was before.
+
+    It is put back until the page shows it: an answer about the model before may arrive
+    after the first about this one.
+    """
+    if model is not None and not has_chat_format(model):
+        tab.kept_chat = True if tab.kept_chat is None else tab.kept_chat
+        return {"interactive": False, "value": False}
+    if tab.kept_chat is not None and tab.kept_chat != shown:
+        return {"interactive": True, "value": tab.kept_chat}
+    tab.kept_chat = None
+    return {"interactive": True}
 
 
 def knobs_for(sampler: Any) -> Updates:

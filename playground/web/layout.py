@@ -16,7 +16,7 @@ from gradio.components import Component
 
 from playground.controls import BY_NAME
 from playground.hosts.form import (
-    EXAMPLES,
+    ALL_EXAMPLES,
     MORE,
     MORE_TITLE,
     PENALTIES,
@@ -24,6 +24,7 @@ from playground.hosts.form import (
     PROMPT_LABEL,
     PROMPT_PLACEHOLDER,
     SAMPLER_KNOBS,
+    examples_for,
     sampler_in_words,
 )
 from playground.hosts.model_card import model_card
@@ -71,7 +72,7 @@ def draw(handlers: Handlers) -> Parts:
     with gr.Column(elem_id="main"):
         with gr.Column(elem_id="form"):
             model = _model(handlers)
-            prompt, counted, examples = _prompt()
+            prompt, counted, examples = _prompt(handlers)
             controls, chains = _controls(handlers)
             start, stop = _actions()
         with gr.Column(elem_id="result"):
@@ -133,7 +134,7 @@ def _model(handlers: Handlers) -> gr.Dropdown:
     )
 
 
-def _prompt() -> tuple[gr.Textbox, gr.HTML, list[gr.Button]]:
+def _prompt(handlers: Handlers) -> tuple[gr.Textbox, gr.HTML, list[gr.Button]]:
     prompt = gr.Textbox(
         label=PROMPT_LABEL,
         placeholder=PROMPT_PLACEHOLDER,
@@ -143,7 +144,8 @@ def _prompt() -> tuple[gr.Textbox, gr.HTML, list[gr.Button]]:
     )
     counted = gr.HTML("", elem_id="counted", apply_default_css=False)
     with gr.Row(elem_id="examples"):
-        examples = [gr.Button(example.label, size="sm") for example in EXAMPLES]
+        first = examples_for(Path(handlers.offer.first).name)
+        examples = [gr.Button(example.label, size="sm") for example in first]
     return prompt, counted, examples
 
 
@@ -166,10 +168,14 @@ def _controls(handlers: Handlers) -> tuple[dict[str, Component], gr.Row]:
 def _connect_examples(
     examples: list[gr.Button], prompt: gr.Textbox, chat: Component
 ) -> None:
-    """Each button fills the prompt; nothing has to ask the server."""
-    for button, example in zip(examples, EXAMPLES, strict=True):
-        fill = f"() => {json.dumps([example.prompt, example.chat])}"
-        button.click(None, None, [prompt, chat], js=fill, api_visibility="private")
+    """Each button fills the prompt; nothing has to ask the server.
+
+    What it is called now says which example it is: another model has others.
+    """
+    fields = {label: [each.prompt, each.chat] for label, each in ALL_EXAMPLES.items()}
+    fill = f"(label) => ({json.dumps(fields)})[label]"
+    for button in examples:
+        button.click(None, button, [prompt, chat], js=fill, api_visibility="private")
 
 
 def _penalties() -> dict[str, Component]:

@@ -1,7 +1,6 @@
 """Builds the page: the parts of the layout, each connected to its handler."""
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Any
 
 import gradio as gr
@@ -99,9 +98,8 @@ def _connect(
     ):
         run = begins(handler, inputs, runs, **RUNNING, **ON_MODEL)
         _then_show(run.then, parts, exploration.show, shown)
-    for number, button in enumerate(parts.examples):
-        shows = partial(handlers.example, number=number)
-        opened = button.click(shows, parts.tab, runs, **AT_ONCE)
+    for button in parts.examples:
+        opened = button.click(handlers.example, [parts.tab, button], runs, **AT_ONCE)
         _then_show(opened.then, parts, exploration.show, shown)
     opened = parts.tabs.file.upload(
         handlers.open_file, [parts.tab, parts.tabs.file], runs, **OPENING
@@ -125,21 +123,29 @@ def _connect(
         **AT_ONCE,
     )
     places = [parts.tabs.layer, parts.tabs.head]
-    fitting = [parts.controls["chat"], *places]
+    fitting = [parts.controls["chat"], *places, *parts.examples]
     progress = [parts.card, parts.status, parts.timer, *fitting]
     chosen = parts.model.input(
         handlers.choose,
-        [parts.tab, parts.model],
+        [parts.tab, parts.model, parts.controls["chat"]],
         [*runs, parts.card, parts.timer, *fitting],
         preprocess=False,
         **AT_ONCE,
     )
     _then_show(chosen.then, parts, exploration.show, shown)
-    parts.timer.tick(handlers.refresh, parts.tab, progress, **AT_ONCE)
-    demo.load(handlers.refresh, parts.tab, progress, **AT_ONCE)
+    asking: dict[str, Any] = {
+        "fn": handlers.refresh,
+        "inputs": [parts.tab, parts.controls["chat"]],
+        "outputs": progress,
+        "preprocess": False,
+        **AT_ONCE,
+    }
+    parts.timer.tick(**asking)
     restored = [parts.prompt, parts.model, parts.status, parts.chains, *shown]
     asked = [parts.tab, parts.tabs.look]
-    demo.load(handlers.restore, asked, restored, js=read_asset("asked.js"), **AT_ONCE)
+    js = read_asset("asked.js")
+    opened = demo.load(handlers.restore, asked, restored, js=js, **AT_ONCE)
+    opened.then(**asking)
     demo.load(None, js=read_asset("keys.js"), api_visibility="private")
     demo.unload(handlers.leave)
     gr.api(

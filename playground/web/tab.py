@@ -34,8 +34,10 @@ class Tab:
         self.latest_run = 0
         self.questions = 0
         """How many the open tab was asked; only the last one is answered."""
-        self.examples: dict[int, int] = {}
-        """Numbers of stored answers, and what runs they are in the session."""
+        self.examples: dict[tuple[str, str], int] = {}
+        """Of each model and example, which run of its session the stored answer is."""
+        self.kept_chat: bool | None = None
+        """What stood in the chat format's box before a model without one came."""
         self.told = False
         """Whether the status says something that has to be read first."""
         self.files = 0

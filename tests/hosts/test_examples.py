@@ -1,15 +1,22 @@
 """The stored answers of the page's examples."""
 
+import itertools
 import json
 
 import pytest
 
 from playground.engine import Engine
-from playground.hosts.examples import FILE, stored_answers, write_answers
-from playground.hosts.form import EXAMPLES
+from playground.hosts.examples import (
+    FILE,
+    SMALL,
+    stored_answer,
+    stored_answers,
+    write_answers,
+)
+from playground.hosts.form import ALL_EXAMPLES, COMPLETIONS, EXAMPLES, examples_for
 from playground.models import MistralCausalLM
 from playground.presets import DEFAULT_PRESET
-from playground.session import Session
+from playground.session import Session, start_engine
 
 
 def test_each_example_has_an_answer_by_the_default_model() -> None:
@@ -22,6 +29,28 @@ def test_each_example_has_an_answer_by_the_default_model() -> None:
         assert shown == stored.run.shown_text
         assert stored.run.finished is not None
         assert None not in stored.run.records
+
+
+def test_the_small_model_says_what_is_stored_to_its_own_examples() -> None:
+    engine = start_engine(SMALL, warm_length=0)
+    try:
+        anew = json.loads(write_answers(Session(engine, record=True), SMALL))
+    finally:
+        engine.close()
+    for example, stored, written in zip(
+        examples_for(SMALL), stored_answers(SMALL), anew, strict=True
+    ):
+        assert stored_answer(SMALL, example) is stored
+        assert stored.run.prompt == stored.run.prompt_text == example.prompt
+        assert stored.run.token_ids == written["run"]["token_ids"]
+        assert None not in stored.run.records
+    assert stored_answer(DEFAULT_PRESET, examples_for(SMALL)[0]) is None
+
+
+def test_examples_of_one_label_are_one_example() -> None:
+    sets = (EXAMPLES, COMPLETIONS, examples_for(SMALL))
+    assert all(ALL_EXAMPLES[each.label] is each for each in itertools.chain(*sets))
+    assert not any(each.chat for each in (*COMPLETIONS, *examples_for(SMALL)))
 
 
 def test_a_session_gets_a_copy_of_its_own() -> None:

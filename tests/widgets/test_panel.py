@@ -10,7 +10,8 @@ import pytest
 
 import widgets
 from playground.engine import Finished
-from tests.scripted import ANSWER, Scripted, loading
+from playground.hosts.form import COMPLETIONS
+from tests.scripted import ANSWER, Scripted, loading, ready, scripted_model
 from widgets import panel as panel_module
 
 pytestmark = pytest.mark.usefixtures("no_drawing")
@@ -228,7 +229,35 @@ def test_a_model_without_a_chat_format_gets_the_prompt_as_it_is(panel_for, model
     panel = panel_for(model)
     chat = panel.form.fields.by_name["chat"].widget
     wait_for(lambda: chat.disabled)
-    panel.form.children[1].children[0].click()  # an example in chat format
-    assert panel.form.prompt.value == "Explain gravity in two sentences."
-    assert panel.settings.chat is False
+    for button, example in zip(panel.form.examples.children, COMPLETIONS, strict=True):
+        assert button.description == example.label
+        button.click()
+        assert panel.form.prompt.value == example.prompt
+        assert panel.settings.chat is False
+    with pytest.raises(ValueError, match="no chat template"):
+        panel.generate("the sea", chat=True)
+    assert chat.value is False
+    assert panel.run is None
     assert widgets.generate(model, "the sea", max_new_tokens=1).settings.chat is False
+    with pytest.raises(ValueError, match="no chat template"):
+        widgets.generate(model, "the sea", max_new_tokens=1, chat=True)
+
+
+@pytest.mark.parametrize(
+    ("asked", "reason"), [({}, "length"), ({"chat": True}, "error")]
+)
+def test_that_is_decided_when_the_model_is_there(panel_for, asked, reason):
+    engine = Scripted(status=loading(0.43), model=None)
+    panel = panel_for(engine)
+    assert panel.form.fields.by_name["chat"].widget.value is True
+    panel.generate("the sea", max_new_tokens=1, **asked)
+    model = scripted_model()
+    model.text_preprocessor.tokenizer.chat_template = None
+    engine.allow(None)
+    with engine.changed:
+        engine.status, engine.model = ready(), model
+        engine.changed.notify_all()
+    assert panel.join(15)
+    assert panel.run.finished.reason == reason
+    assert panel.run.text == (" word0" if reason == "length" else "")
+    assert (reason == "error") == ("no chat template" in status(panel))
