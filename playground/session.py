@@ -329,6 +329,7 @@ def _with_settings(
         max_new_tokens=settings.max_new_tokens,
         shorten_prompt=settings.shorten_prompt,
         stop_token_ids=settings.stop_token_ids,
+        stop_strings=settings.stop_strings,
         sliding_window=settings.sliding_window,
     )
 

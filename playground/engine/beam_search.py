@@ -18,7 +18,7 @@ import jax
 import numpy as np
 
 from playground.engine import search_programs
-from playground.engine.events import Beam, Beams, Event
+from playground.engine.events import Beam, Beams, Event, FinishReason
 from playground.engine.reader import Reader, require_usable
 from playground.engine.rows import repeat_rows, rows_for, select_rows
 from playground.samplers import BeamValues
@@ -29,26 +29,28 @@ def beam_search(
 ) -> Iterator[Event]:
     """Search on from the `logits` [1, V] after the prompt.
 
-    With `return_all_beams` it goes on until all kept texts have ended.
+    With `return_all_beams` it goes on until all kept texts have ended. However it ends,
+    a best text that has ended is a stop.
     """
     request, last = reader.request, reader.request.max_new_tokens - 1
     search = _Search(reader, sampler)
+    reason: FinishReason = "length"
     for index in range(last + 1):
         kept, pruned = search.extend(logits)
         speed = reader.clock.token()
         yield Beams(index=index, beams=kept, pruned=pruned, tokens_per_second=speed)
         deciding = kept if sampler.return_all_beams else kept[:1]
         if all(beam.is_finished for beam in deciding):
-            yield reader.finished("stop", request.stop_at_end(kept[0].token_ids))
-            return
-        if reason := reader.interrupted():
-            yield reader.finished(reason)
-            return
+            break
+        if interrupted := reader.interrupted():
+            reason = interrupted
+            break
         if index < last:
             position = len(request.token_ids) + index
             yield from reader.make_room(position, 1)
             logits = search.read(position)
-    yield reader.finished("length")
+    stop = request.stop_at_end(kept[0].token_ids)
+    yield reader.finished("stop" if stop else reason, stop)
 
 
 class _Search:

@@ -78,7 +78,7 @@ class Step:
 class Beam:
     """A text of a beam search: its new tokens, and the log-probability (nats) of all.
 
-    `is_finished`: it ended with a stop token.
+    `is_finished`: it ended with a stop.
     """
 
     token_ids: tuple[int, ...] = ()

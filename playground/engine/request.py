@@ -1,6 +1,6 @@
 """What the engine is asked for."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 
 from playground.samplers import (
@@ -18,13 +18,15 @@ class Request:
     `token_ids` is the prompt, at least one token. `max_new_tokens` is from 0;
     `sliding_window` None means the model's own. `chooser` is a person's own sampler,
     asked instead of the compiled one. `stop_sequences` are tokens that end the run when
-    they come in this order. `owner` says whose earlier text may be gone on from; None
-    is nobody's. `max_seconds` is how long the run may take once it has begun; None is
-    as long as it likes. `left_out_tokens` were taken out of the prompt before. Of the
-    prompt the last `answered` tokens are an answer that goes on: draws are numbered and
-    stops looked for from its beginning, so it becomes what one longer run would write.
-    The first `answer_left_out` of them were taken out, and are not in `token_ids`.
-    With `record` each token comes with what was known when it was drawn.
+    they come in this order. `text_stop`, given the new tokens so far, gives those of
+    them and of the answer before that complete a stop which is text, () if none do.
+    `owner` says whose earlier text may be gone on from; None is nobody's. `max_seconds`
+    is how long the run may take once it has begun; None is as long as it likes.
+    `left_out_tokens` were taken out of the prompt before. Of the prompt the last
+    `answered` tokens are an answer that goes on: draws are numbered and stops looked
+    for from its beginning, so it becomes what one longer run would write. The first
+    `answer_left_out` of them were taken out, and are not in `token_ids`. With
+    `record` each token comes with what was known when it was drawn.
     """
 
     token_ids: tuple[int, ...]
@@ -35,6 +37,7 @@ class Request:
     sliding_window: int | None = None
     chooser: Sampler | None = None
     stop_sequences: tuple[tuple[int, ...], ...] = ()
+    text_stop: Callable[[Sequence[int]], tuple[int, ...]] | None = None
     owner: Hashable = None
     max_seconds: float | None = None
     left_out_tokens: int = 0
@@ -47,11 +50,14 @@ class Request:
             raise ValueError("A request needs a prompt of at least one token.")
 
     def stop_at_end(self, made: Sequence[int]) -> tuple[int, ...]:
-        """The stop that the answer ends with, () if with none; the longest wins.
+        """The stop that the answer ends with, () if with none.
 
+        A text comes before tokens, and of those the longest wins.
         `made` are its new tokens, at least one unless it goes on from some. With the
         stops (7,) and (3, 7): 1 3 7 gives (3, 7), 3 1 7 gives (7,).
         """
+        if self.text_stop is not None and (text := self.text_stop(made)):
+            return text
         longest = max(map(len, self.stop_sequences), default=1)
         read = self.answered - self.answer_left_out
         before = self.token_ids[len(self.token_ids) - read :]

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from io import StringIO
 
 from playground.engine import Beam, Beams, Candidate, Event, Finished, Step, TokenRecord
-from playground.tokenizers import StopScanner, TextStream, Tokenizer
+from playground.tokenizers import TextStream, Tokenizer, TokenScanner
 
 MAX_BEAMS_SEEN = 256
 """Each step brings all texts anew, so a trace grows with the square of its length."""
@@ -26,9 +26,10 @@ def with_text(
     come with the last of them, and what may begin a stop string waits until it is clear
     that it does not, though not in the tokens' pieces. A beam search brings the whole
     text each time. At a stop string, which is not part of the text, `end` is called to
-    end the run. `answer_ids` between prompt and new tokens have had their text
-    (`text_so_far`), in `answer_pieces` if they are known; a stop that began in it is
-    found as in one longer run.
+    end a run that does not look for it (`Request.text_stop`); a search does, as another
+    text may become its best. `answer_ids` between prompt and new tokens have had their
+    text (`text_so_far`), in `answer_pieces` if they are known; a stop that began in it
+    is found as in one longer run.
     """
     before = (tokenizer, prompt_ids, stop_strings, answer_ids, answer_pieces)
     text = NewText(*before)
@@ -36,11 +37,13 @@ def with_text(
         match event:
             case Finished():
                 yield text.finished(event)
-            case _ if text.stopped:
+            case Step() if text.stopped:
                 pass  # what was on its way when the stop was found
             case Step():
                 certain = text.push(event.token_id)
                 yield replace(event, text=certain, piece=text.pieces[-1])
+                if text.stopped:
+                    end()
             case Beams():
                 ids = event.beams[0].token_ids
                 if not text.begins(ids):  # the search has changed its mind
@@ -51,8 +54,6 @@ def with_text(
                 yield replace(event, text=text.new_text, pieces=pieces)
             case _:
                 yield event
-        if text.stopped:
-            end()
 
 
 class NewText:
@@ -77,13 +78,12 @@ class NewText:
     ) -> None:
         if answer_pieces is None:
             answer_pieces = pieces_of(answer_ids, tokenizer, prompt_ids)
+        self._tokenizer = tokenizer
         self.pieces: list[str] = []
         self._ids: list[int] = []
         self._num_before = len(answer_ids)
-        self._stream = TextStream(tokenizer, prompt_ids, answer_ids)
-        self._scanner = StopScanner(stop_strings)
-        self._shown = 0  # characters
-        self._ends: list[tuple[int, int]] = []  # of each token's text, and its id
+        self._stream = stream_of(tokenizer, prompt_ids, answer_ids)
+        self._scanner = TokenScanner(tokenizer, stop_strings)
         passed = map(self._add_past_stops, answer_ids, answer_pieces)
         self.before = "".join(passed)
 
@@ -100,7 +100,7 @@ class NewText:
     @property
     def new_text(self) -> str:
         """What is certain behind `before`."""
-        return "".join(self.pieces)[len(self.before) : self._shown]
+        return "".join(self.pieces)[len(self.before) : self._scanner.shown]
 
     def begins(self, token_ids: Sequence[int]) -> bool:
         """Whether these begin with the tokens that were pushed."""
@@ -109,37 +109,32 @@ class NewText:
 
     def push(self, token_id: int) -> str:
         """The text that is certain with one more token."""
-        return self._add(token_id, "" if self.stopped else self._stream.push(token_id))
+        after_stop = self.stopped != ""
+        piece = "" if after_stop else piece_of(token_id, self._stream, self._tokenizer)
+        return self._add(token_id, piece)
 
     def _add(self, token_id: int, piece: str) -> str:
         self._ids.append(token_id)
         self.pieces.append(piece)
-        if self.stopped:
-            return ""
-        end = self._ends[-1][0] if self._ends else 0
-        self._ends.append((end + len(piece), token_id))
-        shown = self._scanner.push(piece)
-        self._shown += len(shown)
-        return shown
+        return self._scanner.push(token_id, piece)
 
     def _add_past_stops(self, token_id: int, piece: str) -> str:
         shown = self._add(token_id, piece)
         while self.stopped:
-            passed = self._scanner.pass_by()
-            self._shown += len(passed)
-            shown += passed
+            shown += self._scanner.pass_by()
         return shown
 
     def finished(self, event: Finished) -> Finished:
         """The end of the run, with the text that was held back or the stop string."""
-        rest = self._scanner.push(self._stream.flush()) + self._scanner.flush()
+        rest = self._scanner.flush(self._stream.flush())
         if not self.stopped:
             return replace(event, text=rest)
-        before = self._shown + len(rest)
-        ids = tuple(token_id for end, token_id in self._ends if end > before)
-        stop = self.stopped
         return replace(
-            event, reason="stop", stopped_by=ids, stop_string=stop, text=rest
+            event,
+            reason="stop",
+            stopped_by=self._scanner.token_ids,
+            stop_string=self.stopped,
+            text=rest,
         )
 
 
@@ -161,19 +156,31 @@ def pieces_of(
     A character that several tokens spell stands with the one that completes it.
     """
 
-    def known(token_id: int) -> bool:
-        return 0 <= token_id < tokenizer.vocabulary_size()
-
-    stream = TextStream(tokenizer, [i for i in prompt_ids if known(i)])
-    return [stream.push(i) if known(i) else "" for i in token_ids]
+    stream = stream_of(tokenizer, prompt_ids)
+    return [piece_of(token_id, stream, tokenizer) for token_id in token_ids]
 
 
 def text_of(
     token_ids: Iterable[int], tokenizer: Tokenizer, prompt_ids: Sequence[int]
 ) -> str:
     """The text of new tokens behind a prompt."""
-    text = TextStream(tokenizer, context_ids=prompt_ids)
-    return "".join(map(text.push, token_ids)) + text.flush()
+    stream = stream_of(tokenizer, prompt_ids)
+    pieces = (piece_of(token_id, stream, tokenizer) for token_id in token_ids)
+    return "".join(pieces) + stream.flush()
+
+
+def stream_of(tokenizer: Tokenizer, *before: Sequence[int]) -> TextStream:
+    """The text stream behind a prompt, and the answer's beginning if there is one."""
+    size = tokenizer.vocabulary_size()
+    known = ([each for each in ids if 0 <= each < size] for ids in before)
+    return TextStream(tokenizer, *known)
+
+
+def piece_of(token_id: int, stream: TextStream, tokenizer: Tokenizer) -> str:
+    """A token's text. Of one that only the model has there is none: vocabularies are
+    padded to round numbers, and a run may be another model's."""
+    known = 0 <= token_id < tokenizer.vocabulary_size()
+    return stream.push(token_id) if known else ""
 
 
 class GrowingText:

@@ -9,6 +9,7 @@ import numpy as np
 from jax.experimental import multihost_utils
 
 from playground.engine import Request
+from playground.models.text_stops import TextStops
 from playground.samplers import Sampler, SamplerValues
 from playground.tokenizers import Tokenizer
 
@@ -43,6 +44,7 @@ def make_request(
     max_new_tokens: int | None,
     stop_token_ids: StopTokenIds,
     sliding_window: int | None,
+    stop_strings: Sequence[str] = (),
     shorten_prompt: bool = False,
     answer_ids: Sequence[int] = (),
     earlier_tokens: int = 0,
@@ -54,6 +56,7 @@ def make_request(
     long is left out, but for the start token. `answer_ids` begin an answer that goes
     on; `max_new_tokens` does not count them. Before them the answer had
     `earlier_tokens`, which are no longer read: its draws are numbered on.
+    `stop_strings` need a tokenizer.
 
     Raises:
         ValueError: the prompt is empty or longer than the context or `max_length`, a
@@ -63,7 +66,7 @@ def make_request(
     if not len(token_ids) + len(answer_ids):
         raise ValueError("The prompt is empty. Type something first.")
     ends = [end for end in (limits.context_length, max_length) if end is not None]
-    num_prompt, token_ids = len(token_ids), [*token_ids, *answer_ids]
+    prompt_ids, token_ids = token_ids, [*token_ids, *answer_ids]
     _check_ids(token_ids, limits.vocabulary_size)
     left_out = range(0)
     if shorten_prompt and ends:
@@ -85,10 +88,11 @@ def make_request(
         seed=seed,
         stop_token_ids=stops,
         stop_sequences=stop_sequences,
+        text_stop=_text_stop(tokenizer, prompt_ids, stop_strings, answer_ids),
         sliding_window=_window(sliding_window, limits),
         left_out_tokens=len(left_out),
         answered=earlier_tokens + len(answer_ids),
-        answer_left_out=earlier_tokens + max(0, left_out.stop - num_prompt),
+        answer_left_out=earlier_tokens + max(0, left_out.stop - len(prompt_ids)),
     )
 
 
@@ -149,6 +153,17 @@ def _stops(
     rows = [tuple(map(int, row)) for row in rows]
     single = frozenset(row[0] for row in rows if len(row) == 1)
     return single, tuple(row for row in rows if len(row) > 1)
+
+
+def _text_stop(
+    tokenizer: Tokenizer | None,
+    prompt_ids: Sequence[int],
+    stop_strings: Sequence[str],
+    answer_ids: Sequence[int],
+) -> TextStops | None:
+    if tokenizer is None or not any(stop_strings):
+        return None
+    return TextStops(tokenizer, prompt_ids, stop_strings, answer_ids)
 
 
 def _check_tokens(values: object, vocabulary_size: int) -> None:

@@ -3,7 +3,7 @@
 from playground.tokenizers.byte_level_bpe import ByteLevelBPETokenizer
 from playground.tokenizers.chat import render_chat
 from playground.tokenizers.sentencepiece_tokenizer import MistralTokenizer
-from playground.tokenizers.stop_strings import StopScanner
+from playground.tokenizers.stop_strings import StopScanner, TokenScanner
 from playground.tokenizers.text_stream import TextStream
 from playground.tokenizers.tokenizer import Tokenizer
 
@@ -12,6 +12,7 @@ __all__ = [
     "MistralTokenizer",
     "StopScanner",
     "TextStream",
+    "TokenScanner",
     "Tokenizer",
     "render_chat",
 ]

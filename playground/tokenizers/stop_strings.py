@@ -1,6 +1,10 @@
 """Stops that are text, found across token borders while the text streams."""
 
+import copy
 from collections.abc import Sequence
+from typing import NamedTuple
+
+from playground.tokenizers.tokenizer import Tokenizer
 
 
 class StopScanner:
@@ -66,3 +70,82 @@ class StopScanner:
     def _let_through(self, length: int) -> str:
         shown, self._held = self._held[:length], self._held[length:]
         return shown
+
+
+class TokenScanner:
+    """A `StopScanner` over tokens, which knows in which of them the stop is.
+
+    Attributes:
+        shown: How many characters it let through.
+    """
+
+    def __init__(self, tokenizer: Tokenizer, stops: Sequence[str]) -> None:
+        self.shown = 0
+        self._tokenizer = tokenizer
+        self._scanner = StopScanner(stops)
+        self._has_stops = any(stops)
+        self._length = 0  # characters of all tokens
+        self._held: list[_Held] = []  # those that may be in a stop
+
+    def copy(self) -> "TokenScanner":
+        """One that goes on from here by itself."""
+        other = copy.copy(self)
+        other._scanner = copy.copy(self._scanner)
+        return other
+
+    @property
+    def found(self) -> str:
+        """The stop, once it was found; "" before."""
+        return self._scanner.found
+
+    @property
+    def token_ids(self) -> tuple[int, ...]:
+        """Those that the stop is in, to its last character; () before it was found."""
+        return tuple(each.token_id for each in self._held) if self.found else ()
+
+    def push(self, token_id: int, piece: str) -> str:
+        """What may be shown now that a token has brought `piece`."""
+        if self.found:
+            return ""
+        self._length += len(piece)
+        if self._has_stops:
+            inside = _ends_inside_character(self._tokenizer, token_id, piece)
+            self._held = [*self._held, _Held(token_id, self._length, inside)]
+        return self._let_through(self._scanner.push(piece))
+
+    def pass_by(self) -> str:
+        """As `StopScanner.pass_by`."""
+        return self._let_through(self._scanner.pass_by())
+
+    def flush(self, piece: str) -> str:
+        """The rest, and `piece` behind it, which no token brought; no more comes."""
+        self._length += len(piece)
+        return self._let_through(self._scanner.push(piece)) + self._scanner.flush()
+
+    def _let_through(self, shown: str) -> str:
+        self.shown += len(shown)
+        self._held = [
+            each
+            for each in self._held
+            if each.end > self.shown or (each.end == self.shown and each.inside)
+        ]
+        return shown
+
+
+class _Held(NamedTuple):
+    """A token, where its text ends, and whether inside of the character after that."""
+
+    token_id: int
+    end: int
+    inside: bool
+
+
+def _ends_inside_character(tokenizer: Tokenizer, token_id: int, piece: str) -> bool:
+    if not 0 <= token_id < tokenizer.vocabulary_size():
+        return False
+    spelt = tokenizer.token_bytes(token_id)
+    if not spelt or spelt[-1] < 0x80:
+        return False
+    decoder = tokenizer.utf8_decoder()
+    decoder.decode(spelt)
+    return not piece or decoder.getstate()[0] != b""

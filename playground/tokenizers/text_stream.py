@@ -1,5 +1,6 @@
 """Text from tokens as they come, never half a character."""
 
+import copy
 from collections.abc import Sequence
 from itertools import chain
 
@@ -51,6 +52,12 @@ class TextStream:
         joins = self._tokenizer.joins_bytes(token_id)
         held_back = "" if joins else self.flush()
         return held_back + self._decoder.decode(self._bytes_of(token_id))
+
+    def copy(self) -> "TextStream":
+        """One that goes on from here by itself."""
+        other = copy.copy(self)
+        other._decoder = copy.copy(self._decoder)
+        return other
 
     def flush(self) -> str:
         """What was held back, with U+FFFD for what never became a character."""

@@ -33,7 +33,7 @@ class BeamNode:
 
     `step` counts new tokens from 1, and is that of the token. `parent` is the node of
     the text without it, by its place in the view, None at the tree's beginning.
-    `log_probability` (nats) is the whole text's. `is_finished`: it is a stop token.
+    `log_probability` (nats) is the whole text's. `is_finished`: a stop ends the text.
     """
 
     token_ids: tuple[int, ...]
