@@ -115,6 +115,7 @@ class Engine(Generic[ModelT]):
         self._kept = KeptTexts()
         self._waiting: deque[Run] = deque()
         self._num_active = 0
+        self._most_active = MAX_ACTIVE  # fewer while memory has no room for one more
         self._changed = threading.Condition()
         self._closed = False
         self._thread = threading.Thread(target=self._serve, name="engine", daemon=True)
@@ -256,11 +257,21 @@ class Engine(Generic[ModelT]):
     def _admit(self, scheduler: Scheduler, idle: bool) -> None:
         """Let waiting runs in; with nothing else to do, sleep until there is one."""
         with self._changed:
+            if len(scheduler) < self._num_active:
+                self._most_active = MAX_ACTIVE
             self._num_active = len(scheduler)
             if idle and not scheduler:
                 self._changed.wait_for(lambda: self._waiting or self._closed)
-            while self._waiting and len(scheduler) < MAX_ACTIVE:
-                scheduler.admit(self._waiting.popleft())
+            while self._waiting and len(scheduler) < self._most_active:
+                fault = scheduler.memory_fault(self._waiting[0].request)
+                if fault and scheduler:
+                    self._most_active = len(scheduler)  # until one of them ends
+                    break
+                run = self._waiting.popleft()
+                if fault:
+                    run.put(Finished(reason="error", message=fault))
+                else:
+                    scheduler.admit(run)
             self._num_active = len(scheduler)
 
     def _dismiss(self, reason: Literal["cancelled", "error"], message: str) -> None:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 import jax
 
+from playground import free_memory
 from playground.engine.kv_cache import KVCache
 
 MAX_BYTES = 512 * 2**20
@@ -63,7 +64,10 @@ class KeptText:
 
 
 class KeptTexts:
-    """One text for each owner, bounded in bytes together; the oldest goes first."""
+    """One text for each owner, bounded in bytes together; the oldest goes first.
+
+    None is kept while memory is scarce.
+    """
 
     def __init__(self, max_bytes: int = MAX_BYTES) -> None:
         self._max_bytes = max_bytes
@@ -81,6 +85,15 @@ class KeptTexts:
         self._texts[owner] = text
         while self._texts and self.num_bytes > self._max_bytes:
             self._texts.popitem(last=False)
+        self.make_room(free_memory.SCARCE_BYTES)
+
+    def make_room(self, num_bytes: int) -> bool:
+        """Let texts go until so many bytes are free; False if they never are."""
+        while free_memory.free_bytes() < num_bytes:
+            if not self._texts:
+                return False
+            self._texts.popitem(last=False)
+        return True
 
     @property
     def num_bytes(self) -> int:

@@ -136,6 +136,13 @@ class Programs:
         needed = kv_cache.slots_needed(end, window, self.chunks[-1])
         return next(slots for slots in self.slot_steps if slots >= needed)
 
+    def cache_bytes(self, num_slots: int) -> int:
+        """What the keys and values of a ring take, for one row."""
+        backbone = self.model.backbone
+        numbers = backbone.num_key_value_heads * backbone.head_dim * num_slots
+        each = jax.numpy.dtype(backbone.compute_dtype).itemsize
+        return 2 * backbone.num_layers * numbers * each
+
     def empty_cache(self, num_slots: int) -> KVCache:
         backbone = self.model.backbone
         return kv_cache.empty(

@@ -13,6 +13,9 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import jax
+
+from playground import free_memory
 from playground.engine.batch import Batch, Row
 from playground.engine.beam_search import beam_search
 from playground.engine.contrastive_search import contrastive_search
@@ -22,6 +25,7 @@ from playground.engine.programs import Programs
 from playground.engine.reader import Reader
 from playground.engine.records import TokenRecord
 from playground.engine.request import Request
+from playground.engine.rows import rows_for
 from playground.samplers import BeamValues, ContrastiveValues, SamplerValues
 
 
@@ -61,6 +65,26 @@ class Scheduler:
     def __len__(self) -> int:
         """How many runs are active."""
         return len(self._starts) + len(self._runs)
+
+    def memory_fault(self, request: Request) -> str | None:
+        """Why a run's keys and values may not fit into memory; None if they do.
+
+        They are counted twice, as a ring is copied when it grows or joins others. Texts
+        that are only kept make room. On other devices than the CPU nothing is counted.
+        """
+        if jax.default_backend() != "cpu":
+            return None
+        programs, length = self._programs, len(request.token_ids)
+        end = length + request.max_new_tokens
+        slots = programs.slots_for(end, programs.window(request.sliding_window))
+        needed = 2 * _rows_of(request) * programs.cache_bytes(slots)
+        if self._kept.make_room(needed):
+            return None
+        return (
+            f"A text of {end:,} tokens may need {needed / 1e9:.1f} GB of memory here, "
+            f"and {free_memory.free_bytes() / 1e9:.1f} GB are free. Ask for fewer new "
+            "tokens or beams, or shorten the prompt."
+        )
 
     def admit(self, listener: Listener) -> None:
         """Begin a run, with what its owner's last text has in common with it."""
@@ -194,6 +218,15 @@ class Scheduler:
     def _keep(self, run: _Run) -> None:
         if run.reader.request.owner is not None:
             self._kept.put(run.reader.request.owner, run.reader.text_to_keep())
+
+
+def _rows_of(request: Request) -> int:
+    """How many rows of a cache the run reads at once."""
+    match request.sampler:
+        case BeamValues(num_beams=rows) | ContrastiveValues(k=rows):
+            return rows_for(rows)
+        case _:
+            return 1
 
 
 def start(reader: Reader) -> Start:

@@ -1,7 +1,9 @@
 """Runs every program once before people come, so that nothing compiles while they play.
 
 For texts up to a length there are few shapes: each chunk and each ring by itself, and
-each ring with 2, 4 and 8 texts at once.
+each ring with 2, 4 and 8 texts at once. XLA holds 4 MB a layer for one of them, and 12
+for eight texts; while it is built, twice that. Where memory is tight those for several
+texts are left out, and texts are written in turns.
 """
 
 import logging
@@ -14,6 +16,7 @@ from functools import partial
 import jax
 import numpy as np
 
+from playground import free_memory
 from playground.engine.compilation import compilations
 from playground.engine.programs import Programs
 from playground.engine.rows import put_row, repeat_rows, select_rows
@@ -22,6 +25,7 @@ from playground.engine.texts import texts_of
 from playground.samplers import GreedySampler, encode
 
 PREPARING = "Preparing for several people at once"
+TIGHT = "Ready. Memory is tight: {} at once, others take turns"
 _log = logging.getLogger(__name__)
 
 
@@ -37,17 +41,41 @@ class WarmUp:
         self._cold = deque([*one, *more])
         self._one, self._more = len(one), len(more)
         self._built_before = compilations().built
+        self._programs = programs
+        self._largest = 0  # bytes that building one took so far
+        self._ready = "Ready"
 
     def __bool__(self) -> bool:
         return bool(self._cold)
 
     def build_next(self) -> None:
-        """Build one; where that fails (memory), none is built before it is needed."""
+        """Build one; where that fails, none is built before it is needed.
+
+        Programs for several texts are left out where they may not fit into memory.
+        """
+        if len(self._cold) <= self._more and not self._has_room():
+            self._leave_out_the_rest()
+            return
+        before = free_memory.held_bytes()
         try:
             self._cold.popleft()()
         except Exception:
             _log.exception("Preparing ends; what is left compiles when it is needed")
             self._cold.clear()
+        self._largest = max(self._largest, free_memory.held_bytes() - before)
+        free_memory.give_back()
+
+    def _has_room(self) -> bool:
+        """Whether the next one fits: twice the rows take up to twice the memory."""
+        needed = free_memory.SCARCE_BYTES + 2 * self._largest
+        return free_memory.free_bytes() >= needed
+
+    def _leave_out_the_rest(self) -> None:
+        programs = self._programs
+        rows = programs.most_rows(programs.weights(), programs.slot_steps[0])
+        self._ready = TIGHT.format("one text" if rows == 1 else f"{rows} texts")
+        _log.warning("%s.", self._ready)
+        self._cold.clear()
 
     @contextmanager
     def in_background(self) -> Iterator[None]:
@@ -80,7 +108,7 @@ class WarmUp:
         if left:
             done = 1 - left / self._more
             return Status(phase="ready", message=PREPARING, fraction=done)
-        return Status(phase="ready", message="Ready")
+        return Status(phase="ready", message=self._ready)
 
 
 def tasks(programs: Programs, longest: int) -> list[Callable[[], None]]:

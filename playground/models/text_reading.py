@@ -1,8 +1,8 @@
 """A text that was read layer by layer, and what each layer was given.
 
 T tokens, D hidden dim. Of long texts only the inputs of every n-th layer are kept, so
-many that they fit into 320 MB; those between two of them are computed again, together,
-when one is asked for.
+many that they fit into 320 MB, or a quarter of what is free; those between two of them
+are computed again, together, when one is asked for.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from playground import free_memory
 from playground.models.layer_programs import (
     CHUNK,
     LayerPrograms,
@@ -59,7 +60,8 @@ class TextReading:
         self.chunk = padded_size(len(token_ids), CHUNK)
         self._between: dict[int, NDArray[Any]] = {}
         x = self._embeddings()
-        self._stride = -(-self.num_layers * x.nbytes // KEPT_BYTES)
+        kept_bytes = max(1, min(KEPT_BYTES, free_memory.free_bytes() // 4))
+        self._stride = -(-self.num_layers * x.nbytes // kept_bytes)
         self._kept: dict[int, NDArray[Any]] = {}
         for layer in range(self.num_layers):
             if layer % self._stride == 0:

@@ -4,11 +4,13 @@ import threading
 from collections import OrderedDict
 from weakref import WeakValueDictionary
 
+from playground import free_memory
 from playground.hosts.explorer import Explorer
 from playground.web.tab import Tab
 
 MAX_READ = 8
-"""Tabs whose text stays read, at up to 320 MB each; an older one is read once more."""
+"""Tabs whose text stays read, at up to 320 MB each; one while memory is scarce. That of
+an older one is read once more."""
 
 
 class OpenTabs:
@@ -29,7 +31,8 @@ class OpenTabs:
             self._read.pop(id(explorer), None)
             if explorer.holds_text:
                 self._read[id(explorer)] = explorer
-            too_many = len(self._read) - MAX_READ
+            most = 1 if free_memory.is_scarce() else MAX_READ
+            too_many = len(self._read) - most
             oldest = [self._read.popitem(last=False)[1] for _ in range(too_many)]
         for each in oldest:
             each.forget()

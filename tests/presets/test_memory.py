@@ -1,11 +1,10 @@
 """A model that does not fit into memory is refused before it is loaded."""
 
-from types import SimpleNamespace
-
 import pytest
 
+from playground import free_memory
 from playground.models import MistralBackbone
-from playground.presets import LoadError, memory
+from playground.presets import LoadError
 from playground.presets.memory import needed_bytes, require_memory
 from tests.presets.huggingface_folder import BY_TRANSFORMERS
 
@@ -21,6 +20,7 @@ MISTRAL_7B = {
 }
 PARAMETERS = 7_241_732_096  # as keras-hub says of mistral_7b_en
 LARGEST = 4 * 32_000 * 4096
+PROGRAMS = 60_000_000 + 32 * 16_000_000
 
 
 @pytest.fixture
@@ -28,8 +28,7 @@ def free(monkeypatch):
     """Sets how many bytes are free."""
 
     def free(num_bytes):
-        answer = SimpleNamespace(available=num_bytes)
-        monkeypatch.setattr(memory.psutil, "virtual_memory", lambda: answer)
+        monkeypatch.setattr(free_memory, "free_bytes", lambda: num_bytes)
 
     return free
 
@@ -37,14 +36,14 @@ def free(monkeypatch):
 @pytest.mark.parametrize(
     ("dtype", "size"), [("float32", 4), ("bfloat16", 2), ("float16", 2), ("int8", 1)]
 )
-def test_needed_are_the_weights_and_one_of_them_in_float32(dtype, size):
-    assert needed_bytes(MISTRAL_7B, dtype) == size * PARAMETERS + LARGEST
+def test_needed_are_the_weights_one_of_them_in_float32_and_programs(dtype, size):
+    assert needed_bytes(MISTRAL_7B, dtype) == size * PARAMETERS + LARGEST + PROGRAMS
 
 
 def test_a_model_that_just_fits_is_not_refused(free):
-    free(4 * PARAMETERS + LARGEST)
+    free(4 * PARAMETERS + LARGEST + PROGRAMS)
     require_memory("m", MISTRAL_7B)
-    free(4 * PARAMETERS + LARGEST - 1)
+    free(4 * PARAMETERS + LARGEST + PROGRAMS - 1)
     with pytest.raises(LoadError):
         require_memory("m", MISTRAL_7B)
 
@@ -55,13 +54,13 @@ def test_on_16_gb_the_refusal_says_what_would_fit(free):
         require_memory("mistral_7b_en", MISTRAL_7B)
     message = str(caught.value)
     assert "mistral_7b_en has 7.24 billion parameters" in message
-    assert "needs 29.5 GB of memory in float32, but 16.0 GB are free" in message
-    assert "What would fit: bfloat16 (15.0 GB), int8 (7.8 GB)" in message
+    assert "needs 30.1 GB of memory in float32, but 16.0 GB are free" in message
+    assert "What would fit: bfloat16 (15.6 GB), int8 (8.3 GB)" in message
 
 
 def test_where_nothing_fits_a_smaller_model_is_advised(free):
     free(4_000_000_000)
-    with pytest.raises(LoadError, match=r"Even int8 would need 7\.8 GB"):
+    with pytest.raises(LoadError, match=r"Even int8 would need 8\.3 GB"):
         require_memory("m", MISTRAL_7B, "bfloat16")
 
 
