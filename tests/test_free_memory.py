@@ -119,9 +119,7 @@ def test_a_path_that_leaves_the_namespace_is_not_followed(groups, tmp_path):
 def test_scarce_is_less_than_the_reserve(monkeypatch):
     monkeypatch.setattr(free_memory, "free_bytes", lambda: free_memory.SCARCE_BYTES)
     assert not free_memory.is_scarce()
-    monkeypatch.setattr(
-        free_memory, "free_bytes", lambda: free_memory.SCARCE_BYTES - 1
-    )
+    monkeypatch.setattr(free_memory, "free_bytes", lambda: free_memory.SCARCE_BYTES - 1)
     assert free_memory.is_scarce()
 
 

@@ -1,5 +1,6 @@
 """Runs what the tabs need once, so that nobody waits for it to compile."""
 
+from playground import free_memory
 from playground.engine import Engine
 from playground.models import MistralCausalLM, explain
 from playground.plots import picture
@@ -18,3 +19,4 @@ def warm_up_views(engine: Engine[MistralCausalLM]) -> None:
     logits = text.logits(0)
     picture(sampler_lab_view(tokenizer, logits, SamplerValues(), seed=0))
     sampler_table_view(tokenizer, logits, SamplerValues(), seed=0)
+    free_memory.give_back()

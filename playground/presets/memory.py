@@ -16,8 +16,8 @@ _WHAT_COULD_BE = ("float32", "bfloat16", "int8")
 def needed_bytes(
     config: Mapping[str, Any], dtype: str = "float32", share: float = 1.0
 ) -> int:
-    """Memory for the weights, for the largest of them as it is read, in float32, and
-    for the compiled programs that write one text.
+    """Memory for the weights, for the largest of them as it is read, in float32, for
+    the compiled programs that write one text, and SCARCE_BYTES for that text.
 
     Args:
         config: Arguments of `MistralBackbone`, as a checkpoint has them.
@@ -28,7 +28,8 @@ def needed_bytes(
     # All layers are of one size, so one is enough to find the largest variable.
     shapes = variables({**config, "num_layers": 1}).values()
     kept = round(share * num_parameters(config) * BYTES[dtype])
-    return kept + 4 * max(map(math.prod, shapes)) + _program_bytes(config)
+    largest = 4 * max(map(math.prod, shapes))
+    return kept + largest + _program_bytes(config) + free_memory.SCARCE_BYTES
 
 
 def _program_bytes(config: Mapping[str, Any]) -> int:
@@ -62,7 +63,7 @@ def require_memory(
     raise LoadError(
         f"{name} has {num_parameters(dict(config)) / 1e9:.2f} billion parameters and "
         f"needs {_gb(needed)} of memory in {dtype}, but {_gb(free)} are free. {advice} "
-        "Closing other programs helps too."
+        "Closing other programs helps too, or a higher limit for this container."
     )
 
 
