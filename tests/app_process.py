@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
@@ -28,11 +29,17 @@ class AppProcess:
     """Starts at once, and ends with the `with`.
 
     `home` is the person's folder; what is kept lies in it, unless a variable says
-    otherwise. One that is None is not set.
+    otherwise. One that is None is not set. `command` is run in `folder`.
     """
 
     def __init__(
-        self, home: Path, port: int | None = None, **variables: str | None
+        self,
+        home: Path,
+        port: int | None = None,
+        *,
+        command: Sequence[str] = (sys.executable, "app.py"),
+        folder: Path = ROOT,
+        **variables: str | None,
     ) -> None:
         self.port = port or free_port()
         environment = {
@@ -43,8 +50,8 @@ class AppProcess:
             **variables,
         }
         self._process = subprocess.Popen(
-            [sys.executable, "app.py"],
-            cwd=ROOT,
+            command,
+            cwd=folder,
             env={name: text for name, text in environment.items() if text is not None},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

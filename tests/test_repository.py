@@ -97,7 +97,7 @@ def test_the_readme_lists_every_part_of_the_library_and_nothing_else():
     inner = {line.split()[0].rstrip("/") for line in tree if line.startswith("    ")}
     assert {name for name in outer if not (ROOT / name).exists()} == set()
     parts = {path.name for path in (ROOT / "playground").iterdir()}
-    assert inner == parts - {"__init__.py", "__pycache__"}
+    assert inner == parts - {"__init__.py", "__pycache__", "py.typed"}
 
 
 def test_the_document_of_the_controls_is_up_to_date():

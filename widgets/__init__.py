@@ -7,7 +7,14 @@ Made of ipywidgets alone, so it works in JupyterLab, Notebook 7, VS Code, Colab 
 Voilà, without a network.
 """
 
-import ipywidgets
+try:
+    import IPython as _IPython  # noqa: F401
+    import ipywidgets
+except ModuleNotFoundError as missing:
+    raise ModuleNotFoundError(
+        "The panel needs ipywidgets: pip install 'mistral-playground[notebook]'",
+        name=missing.name,
+    ) from missing
 
 if int(ipywidgets.__version__.split(".")[0]) < 8:
     raise ImportError(
