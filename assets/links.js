@@ -28,4 +28,7 @@ function mark() {
 document.addEventListener("click", (event) => {
   if (event.target.closest("#tabs [role=tab]")) clear();
 });
+document.addEventListener("playground-focus", ({ detail }) => {
+  if (!detail) clear();
+});
 watch("value", mark);

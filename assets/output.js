@@ -1,7 +1,8 @@
 // Draws the value {prompt, earlier, answer, live} of the output component: a span for each token,
 // [text, label, values, shades, special]. Text is always set as text, never as HTML. While it
 // streams only what is new is appended, so nothing flickers and a selection stays.
-// A click or the arrow keys focus a token; Python hears of it as `select`.
+// A click or the arrow keys choose a token; Python hears of it as `select`, and says which one
+// is in focus (focus.js). Its answer to an older choice than the last one is not drawn.
 const NAMES = ["probability", "surprisal", "entropy", "rank", "kept"];
 const box = element.querySelector(".output-box");
 const parts = {
@@ -12,6 +13,8 @@ const earlier = element.querySelector(".output-earlier");
 const copy = element.querySelector(".output-copy");
 const voice = element.querySelector(".output-voice");
 let focused = null;
+let place = null; // of the token in focus: {part, index}
+let choices = 0;
 
 function describe([, label, values]) {
   const told = NAMES.map((name, i) => values[i] && `${name} ${values[i]}`).filter(Boolean);
@@ -49,23 +52,35 @@ function tokens() {
   return [...parts.prompt.children, ...parts.answer.children].filter((span) => span.title);
 }
 
-function focus(span) {
-  if (focused) focused.classList.remove("is-focused");
-  focused = span;
-  if (!span) return;
-  span.classList.add("is-focused");
-  const part = [...span.parentNode.children];
-  const index = part.indexOf(span);
+function ring() {
+  const span = place && parts[place.part].children[place.index];
+  focused?.classList.remove("is-focused");
+  focused = span?.title ? span : null;
+  focused?.classList.add("is-focused");
+}
+
+function choose(span) {
+  const spans = [...span.parentNode.children];
+  const index = spans.indexOf(span);
   const inPrompt = span.parentNode === parts.prompt;
-  voice.textContent = `${inPrompt ? "Prompt token" : "Token"} ${index + 1} of ${part.length}: ${span.title}`;
+  place = { part: inPrompt ? "prompt" : "answer", index };
+  ring();
+  voice.textContent = `${inPrompt ? "Prompt token" : "Token"} ${index + 1} of ${spans.length}: ${span.title}`;
   tellSoon(index, inPrompt);
 }
 
 let timer;
 function tellSoon(index, inPrompt) {
+  const number = ++choices;
   clearTimeout(timer);
-  timer = setTimeout(() => trigger("select", { index, prompt: inPrompt }), 120);
+  timer = setTimeout(() => trigger("select", { index, prompt: inPrompt, number }), 120);
 }
+
+document.addEventListener("playground-focus", ({ detail }) => {
+  if (detail && detail.number < choices) return;
+  place = detail;
+  ring();
+});
 
 function draw() {
   const value = props.value || {};
@@ -76,13 +91,13 @@ function draw() {
   const empty = !parts.prompt.textContent && !earlier.textContent && !parts.answer.textContent;
   element.dataset.state = value.live ? "live" : empty ? "empty" : "done";
   copy.hidden = empty;
-  if (focused && !focused.isConnected) focus(null);
+  ring();
   if (wasAtEnd) box.scrollTop = box.scrollHeight;
 }
 
 box.addEventListener("click", (event) => {
   const span = event.target.closest(".output-text > * > span");
-  if (span && span.title && getSelection().isCollapsed) focus(span);
+  if (span && span.title && getSelection().isCollapsed) choose(span);
 });
 
 box.addEventListener("keydown", (event) => {
@@ -95,7 +110,7 @@ box.addEventListener("keydown", (event) => {
   const next = at < 0 ? (step > 0 && step !== Infinity ? 0 : shown.length - 1) : at + step;
   const span = shown[Math.min(Math.max(next, 0), shown.length - 1)];
   span.scrollIntoView({ block: "nearest" });
-  focus(span);
+  choose(span);
 });
 
 function visibleText() {

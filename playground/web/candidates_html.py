@@ -13,8 +13,12 @@ _HEAD = (
 )
 
 
-def candidates_html(view: CandidatesView) -> str:
-    """Caption, funnel, and a row for each candidate; losers stay, in grey."""
+def candidates_html(view: CandidatesView, run: int | None = None) -> str:
+    """Caption, funnel, and a row for each candidate; losers stay, in grey.
+
+    `run` is its number in the session: a candidate is taken there, also when another
+    run is shown meanwhile.
+    """
     stages = "".join(
         f"<li><b>{escape(stage.stage)}</b> {tokens(stage.tokens)} · "
         f"{percent(stage.probability)}</li>"
@@ -23,7 +27,7 @@ def candidates_html(view: CandidatesView) -> str:
     most = max(max(each.before, each.after) for each in view.candidates)
     rows = "".join(_row(each, most) for each in view.candidates)
     return (
-        '<section class="candidates">'
+        f'<section class="candidates" data-run="{run}" data-index="{view.index}">'
         f'<p class="view-caption">{escape(view.caption)}</p>'
         f'<ol class="funnel" aria-label="Tokens left after each stage">{stages}</ol>'
         f"<table>{_HEAD}<tbody>{rows}</tbody></table>"

@@ -57,6 +57,8 @@ class Exploration:
         index, in_prompt = data.get("index"), data.get("prompt")
         if type(index) is int:
             tab.focus = Focus(index=index, in_prompt=in_prompt is True)
+        if type(number := data.get("number")) is int:
+            tab.choices = number
         yield from self.show(tab, request, *sent)
 
     def follow_knobs(self, tab: Tab, request: gr.Request, *sent: Any) -> Iterator[Any]:
@@ -67,7 +69,7 @@ class Exploration:
             yield _updates()
 
     def show(self, tab: Tab, request: gr.Request, *sent: Any) -> Iterator[Any]:
-        """The open tab's views, for the focused token.
+        """The open tab's views, for the focused token, and which one that is.
 
         The last update changes nothing: Gradio sends it once more, perhaps after
         those of a later question.
@@ -75,21 +77,26 @@ class Exploration:
         if tab.opened in PANELS:
             self._open_tabs.use(request.session_hash, tab)
             yield from self._answer(tab, *sent)
+        else:
+            tab.questions += 1
+            yield _updates(where=focus_html(tab))
         yield _updates()
 
     def _answer(self, tab: Tab, *sent: Any) -> Iterator[Any]:
         asked, explorer = Asked.of(sent), tab.explorer
         tab.questions += 1
-        question = tab.questions
+        question, where = tab.questions, focus_html(tab)
+        version = tab.session.version
+        run = None if version is None else version.number
 
-        def work(progress: Progress, stopped: Stopped) -> tuple[str, str]:
+        def work(progress: Progress, stopped: Stopped) -> str:
             focus = explorer.focus(tab.focus)
             views = self._views(tab, focus, asked, progress, stopped)
             html = "".join(
-                _html(view, explorer.position(focus), asked) for view in views
+                _html(view, run, explorer.position(focus), asked) for view in views
             )
             self._open_tabs.has_read(explorer)
-            return escape(explorer.name(focus)), html
+            return html
 
         for step in in_steps(work):
             if question != tab.questions:
@@ -97,13 +104,14 @@ class Exploration:
             match step:
                 case Report():
                     percent = f" {step.fraction:.0%}" if step.fraction else ""
-                    yield _updates(tab.opened, message_html(step.message + percent))
+                    words = message_html(step.message + percent)
+                    yield _updates(tab.opened, words, where)
                 case Done(error=ValueError() as fault):
-                    yield _updates(tab.opened, message_html(str(fault)), where="")
+                    yield _updates(tab.opened, message_html(str(fault)), where)
                 case Done(error=Exception() as error):
                     raise error
-                case Done(result=(where, html)):
-                    yield _updates(tab.opened, html, where=where)
+                case Done(result=str(html)):
+                    yield _updates(tab.opened, html, where)
 
     def compare(
         self, tab: Tab, request: gr.Request, prompt: Any, names: Any, *values: Any
@@ -211,9 +219,23 @@ def _updates(opened: str = "", html: str = "", where: str | None = None) -> Any:
     return gr.skip() if where is None else where, *panels
 
 
-def _html(view: View, position: int, asked: Asked) -> str:
+def focus_html(tab: Tab) -> str:
+    """The token in focus: its name, and for assets/focus.js its place in the text."""
+    try:
+        focus = tab.explorer.focus(tab.focus)
+        name = escape(tab.explorer.name(focus))
+    except ValueError:  # no token yet
+        return ""
+    part = "prompt" if focus.in_prompt else "answer"
+    return (
+        f'<span data-part="{part}" data-index="{focus.index}" '
+        f'data-number="{tab.choices}">{name}</span>'
+    )
+
+
+def _html(view: View, run: int | None, position: int, asked: Asked) -> str:
     if isinstance(view, CandidatesView):
-        return candidates_html(view)
+        return candidates_html(view, run)
     links = links_html(view, position) if isinstance(view, AttentionView) else ""
     dark, narrow = "dark" in str(asked.look), "narrow" in str(asked.look)
     return links + view_html(view, dark=dark, narrow=narrow)

@@ -160,15 +160,19 @@ class Handlers:
     def branch(
         self, tab: Tab, request: gr.Request, event: gr.EventData, *values: Any
     ) -> Iterator[Updates]:
-        """Take another candidate for the focused token and write on from there."""
+        """Take another candidate for a token and write on from there.
+
+        It is that of the list which the button stands in, whatever runs or is in focus.
+        """
         data = event._data if isinstance(event._data, dict) else {}
-        token_id, focus = data.get("token"), tab.focus
+        token_id, number, index = (data.get(name) for name in ("token", "run", "index"))
 
         def start(session: Session, wanted: GenerationSettings) -> Iterator[Event]:
-            place = tab.explorer.focus(focus)
-            if type(token_id) is not int or place.in_prompt:
+            if any(type(each) is not int for each in (token_id, number, index)):
                 raise ValueError("Choose a candidate of a token that the model chose.")
-            return session.go_on(wanted, position=place.index, token_id=token_id)
+            return session.go_on(
+                wanted, number=number, position=index, token_id=token_id
+            )
 
         yield from self._runs(tab, request, values, start)
 

@@ -51,6 +51,7 @@ AT_ONCE: dict[str, Any] = {
     "show_progress": "hidden",
     "api_visibility": "private",
 }
+IN_BROWSER: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 AS_TYPED = AT_ONCE | {"trigger_mode": "always_last", "preprocess": False}
 OPENING: dict[str, Any] = AT_ONCE | {
     "queue": True,
@@ -96,11 +97,15 @@ def _connect(
         (parts.answers.submit, handlers.one_token, [parts.tab, parts.prompt, *shown]),
         (candidates.select, handlers.branch, [parts.tab, *shown]),
     ):
+        _let_go(begins, parts)
         run = begins(handler, inputs, runs, **RUNNING, **ON_MODEL)
         _then_show(run.then, parts, exploration.show, shown)
     for button in parts.examples:
+        _let_go(button.click, parts)
         opened = button.click(handlers.example, [parts.tab, button], runs, **AT_ONCE)
         _then_show(opened.then, parts, exploration.show, shown)
+    for another in (parts.tabs.file.upload, parts.answers.select, parts.model.input):
+        _let_go(another, parts)
     opened = parts.tabs.file.upload(
         handlers.open_file, [parts.tab, parts.tabs.file], runs, **OPENING
     )
@@ -186,6 +191,11 @@ def _connect_tabs(parts: Parts, exploration: Exploration, shown: list[Any]) -> N
         knob: Any = parts.controls[control.name]
         moved = knob.release if isinstance(knob, gr.Slider) else knob.input
         _then_show(moved, parts, exploration.follow_knobs, shown)
+
+
+def _let_go(event: Any, parts: Parts) -> None:
+    """At `event` no token is in focus any more: the text that comes has others."""
+    event(None, None, parts.tabs.where, js='() => ""', **IN_BROWSER)
 
 
 def _then_show(

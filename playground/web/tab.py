@@ -44,6 +44,9 @@ class Tab:
         """How many were asked for; each new number is a new file to the browser."""
         self.opened = TABS[0]
         self.focus: Focus | None = None
+        """The token that the tabs show and the text rings; None is the last one."""
+        self.choices = 0
+        """The number of the latest token that was chosen in the browser."""
         self.comparison: Comparison | None = None
 
     def __deepcopy__(self, _memo: dict[int, Any]) -> "Tab":
@@ -89,6 +92,7 @@ class Tab:
     def start(self) -> int:
         """End the run before, if any, and number the new one."""
         self.latest_run += 1  # first: what the run before says from now on is not drawn
+        self.questions += 1  # nor is what was asked about its tokens
         self.focus, self.told = None, False
         self.stop()
         return self.latest_run

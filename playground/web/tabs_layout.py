@@ -60,7 +60,12 @@ class TabsParts:
 def draw_tabs() -> TabsParts:
     """Lay the tabs out in the Blocks that are open, nothing connected yet."""
     look = gr.Textbox(visible=False)  # filled by the browser with every question
-    where = gr.HTML("", elem_id="where", apply_default_css=False)
+    where = gr.HTML(
+        "",
+        js_on_load=read_asset("focus.js"),
+        apply_default_css=False,
+        elem_id="where",
+    )
     panels: dict[str, gr.HTML] = {}
     with gr.Tabs(elem_id="tabs", overflow_behavior="wrap") as tabs:
         *explored, learn = TABS
