@@ -28,6 +28,8 @@ class KeptEvents(Iterator[Event]):
             raise StopIteration
         event = self._next()
         self._transcript.add(event)
+        if isinstance(event, Finished):
+            self._events.close()  # what it holds is free, though it is not asked again
         return event
 
     def _next(self) -> Event:
