@@ -1,11 +1,12 @@
-"""One token in focus: the line above the tabs, the ring and Take are of the same one."""
+"""One token in focus: the line above the tabs, ring and Take are of the same one."""
 
+import threading
 from types import SimpleNamespace
 
 import gradio as gr
 import pytest
 
-from playground.hosts.explorer import Focus
+from playground.hosts.explorer import Explorer, Focus
 from playground.hosts.form import SHOWN
 from playground.web.explore import PANELS, Exploration, focus_html
 from playground.web.handlers import Handlers
@@ -54,7 +55,8 @@ def look_at(tab, exploration, index, prompt=False, number=1):
     return shown(exploration.focus(tab, REQUEST, choice, *SENT))
 
 
-def test_the_line_says_which_token_and_which_choice_it_is(tab, exploration, run):
+@pytest.mark.usefixtures("run")
+def test_the_line_says_which_token_and_which_choice_it_is(tab, exploration):
     where, _ = look_at(tab, exploration, 2, number=7)
     assert where == (
         '<span data-part="answer" data-index="2" data-number="7">'
@@ -62,21 +64,22 @@ def test_the_line_says_which_token_and_which_choice_it_is(tab, exploration, run)
     )
 
 
-@pytest.mark.parametrize("opened", [*PANELS, "Compare", "Learn"])
-def test_every_tab_names_the_token_in_focus(tab, exploration, run, opened):
+@pytest.mark.usefixtures("run")
+@pytest.mark.parametrize("opened", ["Candidates", "Window", "Compare", "Learn"])
+def test_every_tab_names_the_token_in_focus(tab, exploration, opened):
     tab.focus, tab.opened = Focus(index=2), opened
     where, _ = shown(exploration.show(tab, REQUEST, *SENT))
     assert "Token 3 of 8" in where
 
 
-def test_a_token_that_a_tab_cannot_show_is_in_focus_all_the_same(
-    tab, exploration, run
-):
+@pytest.mark.usefixtures("run")
+def test_a_token_that_a_tab_cannot_show_is_in_focus_all_the_same(tab, exploration):
     where, panel = look_at(tab, exploration, 0, prompt=True)
     assert 'data-part="prompt" data-index="0"' in where
     assert "You wrote this token" in panel
 
 
+@pytest.mark.usefixtures("run")
 @pytest.mark.parametrize(
     "act",
     [
@@ -90,7 +93,7 @@ def test_a_token_that_a_tab_cannot_show_is_in_focus_all_the_same(
     ids=["Continue", "Step", "Generate", "Undo"],
 )
 def test_after_it_the_last_token_of_what_is_shown_is_in_focus(
-    tab, handlers, exploration, run, act
+    tab, handlers, exploration, act
 ):
     list(handlers.run(tab, REQUEST, "Hello you", *VALUES))
     look_at(tab, exploration, 1)
@@ -101,12 +104,18 @@ def test_after_it_the_last_token_of_what_is_shown_is_in_focus(
     assert f'data-index="{length - 1}"' in panel
 
 
+@pytest.mark.usefixtures("run")
 def test_a_question_about_the_text_before_is_not_answered_any_more(
-    tab, handlers, exploration, run
+    tab, exploration, monkeypatch
 ):
-    asked = exploration.focus(tab, REQUEST, event(index=1), *SENT)
+    ready = threading.Event()
+    monkeypatch.setattr(Explorer, "cache", lambda _: ready.wait(10) and ())
+    tab.opened, tab.focus = "Cache", Focus(index=1)
+    asked = exploration.show(tab, REQUEST, *SENT)
+    assert "Token 2 of 8" in next(asked)[0]
     tab.start()
-    assert list(asked)[-1] == (gr.skip(),) * (1 + len(PANELS))
+    ready.set()
+    assert list(asked) == [(gr.skip(),) * (1 + len(PANELS))]
     assert "Token 8 of 8" in focus_html(tab)
 
 
@@ -123,10 +132,11 @@ def test_a_candidate_is_taken_where_its_list_was(tab, handlers, exploration, run
     assert tab.session.version.parent == 0
 
 
+@pytest.mark.usefixtures("run")
 @pytest.mark.parametrize(
     "data", [{}, {"token": 0}, {"token": "0", "run": 0, "index": 1}]
 )
-def test_a_candidate_of_no_list_is_refused_in_words(tab, handlers, run, data):
+def test_a_candidate_of_no_list_is_refused_in_words(tab, handlers, data):
     *_, (_, status, _, _), _ = handlers.branch(tab, REQUEST, event(**data), *VALUES)
     assert "Choose a candidate" in status["words"]
     assert len(tab.session.tree.versions) == 1

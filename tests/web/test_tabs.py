@@ -286,3 +286,35 @@ def test_the_tour_is_on_the_page(page, open_tab):
     tab = open_tab(page.url)
     tab.get_by_role("tab", name="Learn").click()
     expect(tab.get_by_role("heading", name="The window")).to_be_visible()
+
+
+def test_ring_line_and_take_are_of_one_token(tab):
+    """Through Take, Step, Undo, Redo and Continue, and while a text is written."""
+    ringed = tab.locator("#output .is-focused")
+
+    def agree(words):
+        expect(where(tab)).to_have_text(words)
+        expect(ringed).to_have_attribute(
+            "title", re.compile("^" + re.escape(words.split(": ")[1]))
+        )
+        expect(ringed).to_have_count(1)
+
+    agree("Token 4 of 4: ␣word3")
+    token(tab, 1).click()
+    agree("Token 2 of 4: ␣word1")
+    tab.get_by_role("button", name="Write on from <unk> instead").click()
+    agree("Token 6 of 6: ␣word5")
+    tab.get_by_role("button", name="Undo").click()
+    agree("Token 4 of 4: ␣word3")
+    tab.get_by_role("button", name="Step", exact=True).click()
+    agree("Token 5 of 5: ␣word4")
+    token(tab, 0).click()
+    agree("Token 1 of 5: ␣word0")
+    panel(tab, "Compare")
+    tab.get_by_role("button", name="Redo").click()  # to the branch: 2/3 -> 3/3
+    tab.get_by_role("button", name="Continue", exact=True).click()
+    agree("Token 9 of 9: ␣word8")
+    output(tab).focus()
+    for _ in range(3):
+        tab.keyboard.press("ArrowLeft")
+    agree("Token 6 of 9: ␣word5")
