@@ -1,29 +1,36 @@
-"""The command line: `mistral-playground COMMAND`, or `python -m playground COMMAND`."""
+"""The command line: `mistral-playground COMMAND`, or `python -m playground COMMAND`.
+
+Packages are imported only where they are used, so Ctrl-C ends in words from the start.
+"""
 
 import argparse
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
-from playground.commands import (
-    api,
-    controls,
-    convert,
-    evaluate,
-    examples,
-    gallery,
-    generate,
-    models,
-    train,
-)
-from playground.hosts import console, self_check
-from playground.presets import LoadError
+from playground.interrupts import INTERRUPTED, watch_interrupts
+from playground.threads import leave
+
+
+def command() -> NoReturn:
+    """Run the command line's command and end the process; 130 after Ctrl-C."""
+    interrupted = watch_interrupts()
+    try:
+        status = main()
+    except BaseException:
+        if not interrupted():
+            raise
+        print(file=sys.stderr)
+        status = INTERRUPTED
+    leave(INTERRUPTED if interrupted() else status)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; the exit status: 0, 1 for a failed run, 2 for bad input."""
+    from playground.hosts import console
+
     console.write_any_text()
     try:
         status = _run(parser().parse_args(arguments))
@@ -35,6 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
+    from playground.presets import LoadError
+
     try:
         return int(options.run(options))
     except LoadError as fault:
@@ -45,11 +54,23 @@ def _run(options: argparse.Namespace) -> int:
         return 2
     except KeyboardInterrupt:
         print(file=sys.stderr)
-        return 130
+        return INTERRUPTED
 
 
 def parser() -> argparse.ArgumentParser:
     """What reads the command line."""
+    from playground.commands import (
+        api,
+        controls,
+        convert,
+        evaluate,
+        examples,
+        gallery,
+        generate,
+        models,
+        train,
+    )
+
     is_module = Path(sys.argv[0]).name == "__main__.py"
     name = "python -m playground" if is_module else "mistral-playground"
     whole = argparse.ArgumentParser(prog=name)
@@ -86,6 +107,8 @@ def _page(options: argparse.Namespace) -> int:
         "PLAYGROUND_PRESET": options.preset,
         "GRADIO_SERVER_PORT": options.port,
     }
+    from playground.hosts import self_check
+
     os.environ |= {name: text for name, text in chosen.items() if text is not None}
     self_check.check_start()
     try:
@@ -101,4 +124,4 @@ def _page(options: argparse.Namespace) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command()

@@ -3,6 +3,8 @@
 import threading
 from collections.abc import Callable
 
+from playground.threads import ComputingThread
+
 Stopped = Callable[[], bool]
 Job = Callable[[Stopped], None]
 
@@ -18,14 +20,15 @@ class Background:
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._waiting: Job | None = None
-        self._thread: threading.Thread | None = None
+        self._thread: ComputingThread | None = None
+        self._ended = False
 
     def submit(self, job: Job) -> None:
         """Do `job` soon; returns at once."""
         with self._changed:
             self._waiting = job
             if self._thread is None:
-                self._thread = threading.Thread(target=self._work, daemon=True)
+                self._thread = ComputingThread(self._work, self._end, "pictures")
                 self._thread.start()
 
     def join(self, timeout: float | None = None) -> bool:
@@ -40,11 +43,17 @@ class Background:
     def _next(self) -> Job | None:
         with self._changed:
             job, self._waiting = self._waiting, None
-            if job is None:
+            if job is None or self._ended:
                 self._thread = None
                 self._changed.notify_all()
+                return None
             return job
 
     def _is_stopped(self) -> bool:
         with self._changed:
-            return self._waiting is not None
+            return self._ended or self._waiting is not None
+
+    def _end(self) -> None:
+        """The process ends, so nobody looks any more."""
+        with self._changed:
+            self._ended = True

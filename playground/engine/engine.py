@@ -20,6 +20,7 @@ from playground.engine.request import Request
 from playground.engine.scheduler import Scheduler
 from playground.engine.status import Status
 from playground.engine.warm_up import WarmUp
+from playground.threads import ComputingThread
 
 MAX_ACTIVE = 8
 MAX_WAITING = 64
@@ -35,6 +36,10 @@ _log = logging.getLogger(__name__)
 
 class ModelUnavailable(Exception):
     """A model that cannot be loaded, for reasons that the person can read and mend."""
+
+
+class _Closed(Exception):
+    """Ends the loading of a model that nobody wants any more."""
 
 
 class BusyError(RuntimeError):
@@ -118,7 +123,7 @@ class Engine(Generic[ModelT]):
         self._most_active = MAX_ACTIVE  # fewer while memory has no room for one more
         self._changed = threading.Condition()
         self._closed = False
-        self._thread = threading.Thread(target=self._serve, name="engine", daemon=True)
+        self._thread = ComputingThread(self._serve, self._end, name="engine")
         self._thread.start()
 
     @property
@@ -187,11 +192,18 @@ class Engine(Generic[ModelT]):
             )
 
     def close(self) -> None:
-        """End all runs and the thread; the model goes when nobody holds it."""
+        """End all runs and the thread; the model goes when nobody holds it.
+
+        While the model loads, the thread ends where the loading next tells how far it
+        is. A process that ends closes its engines by itself.
+        """
+        self._end()
+        self._thread.join()
+
+    def _end(self) -> None:
         with self._changed:
             self._closed = True
             self._changed.notify_all()
-        self._thread.join()
 
     def _is_settled(self) -> bool:
         return self._status.phase == "ready" or self._status.phase in ENDED
@@ -205,21 +217,27 @@ class Engine(Generic[ModelT]):
         try:
             self._take_turns(*self._prepare())
         except Exception as error:
-            if not isinstance(error, ModelUnavailable):
-                _log.exception("The engine ends")
-            message = str(error) or type(error).__name__
-            self._set_status(Status(phase="failed", message=message))
-            self._dismiss("error", message)
-            return
+            if not self._closed:
+                self._fail(error)
+                return
         self._model, self._kept = None, KeptTexts()
         self._set_status(Status(phase="closed", message="The model was closed."))
         self._dismiss("cancelled", "")
+
+    def _fail(self, error: Exception) -> None:
+        if not isinstance(error, ModelUnavailable):
+            _log.error("The engine ends", exc_info=error)
+        message = str(error) or type(error).__name__
+        self._set_status(Status(phase="failed", message=message))
+        self._dismiss("error", message)
 
     def _prepare(self) -> tuple[Programs, WarmUp]:
         compilations()
         keep_programs()
 
         def report(message: str, fraction: float | None) -> None:
+            if self._closed:
+                raise _Closed
             self._set_status(
                 Status(phase="loading", message=message, fraction=fraction)
             )

@@ -23,6 +23,7 @@ from playground.engine.rows import put_row, repeat_rows, select_rows
 from playground.engine.status import Status
 from playground.engine.texts import texts_of
 from playground.samplers import GreedySampler, encode
+from playground.threads import ComputingThread
 
 PREPARING = "Preparing for several people at once"
 TIGHT = "Ready. Memory is tight: {} at once, others take turns"
@@ -89,7 +90,7 @@ class WarmUp:
             while self and not over.is_set():
                 self.build_next()
 
-        thread = threading.Thread(target=build, name="warm-up", daemon=True)
+        thread = ComputingThread(build, over.set, name="warm-up")
         thread.start()
         try:
             yield

@@ -9,6 +9,7 @@ from typing import Any
 
 from playground.models.text_reading import ExplainStopped, Stopped
 from playground.presets import Progress
+from playground.threads import ComputingThread
 
 SECONDS_BETWEEN_REPORTS = 0.2
 
@@ -52,7 +53,7 @@ def in_steps(work: Callable[[Progress, Stopped], Any]) -> Iterator[Report | Done
         except Exception as error:
             told.put(Done(error=error))
 
-    threading.Thread(target=run, daemon=True).start()
+    ComputingThread(run, stopped.set, name="long work").start()
     last = Report(message="Working")
     try:
         while not isinstance(step := _latest(told, last), Done):
