@@ -1,6 +1,9 @@
-// Draws the value {prompt, earlier, answer, live} of the output component: a span for each token,
-// [text, label, values, shades, special]. Text is always set as text, never as HTML. While it
-// streams only what is new is appended, so nothing flickers and a selection stays.
+// Draws the value {id, on, base, prompt, earlier, answer, live} of the output component. Prompt
+// and answer are lines of JSON, a span for each token, [text, label, values, shades, special];
+// the answer's come after the first `base` spans, which stand here from the values before: of
+// the same `id`, or of `on`, the text before it. What was missed is asked for as `input`. Text is
+// always set as text, never as HTML, and what does not change is not touched, so nothing
+// flickers and a selection stays.
 // A click or the arrow keys choose a token; Python hears of it as `select`, and says which one
 // is in focus (focus.js). Its answer to an older choice than the last one is not drawn.
 const NAMES = ["probability", "surprisal", "entropy", "rank", "kept"];
@@ -33,19 +36,44 @@ function put(span, piece) {
   });
 }
 
-function drawPart(part, pieces) {
-  while (part.children.length > pieces.length) part.lastChild.remove();
-  pieces.forEach((piece, i) => {
-    const key = JSON.stringify(piece);
-    let span = part.children[i];
-    if (!span) {
-      span = document.createElement("span");
-      part.append(span);
-    }
-    if (span.key === key) return;
-    span.key = key;
-    put(span, piece);
+// What stands there of the value before: its lines, and where they begin.
+const drawn = { id: 0, base: 0, prompt: "", answer: "" };
+
+function drawPart(part, base, lines) {
+  const added = document.createDocumentFragment();
+  lines.forEach((line, i) => {
+    let span = part.children[base + i];
+    if (span && span.key === line) return;
+    if (!span) span = added.appendChild(document.createElement("span"));
+    span.key = line;
+    put(span, JSON.parse(line));
   });
+  part.append(added);
+}
+
+function drawLines(part, base, text, before) {
+  const goesOn = before !== null && text.startsWith(before);
+  const lines = (goesOn ? text.slice(before.length) : text).split("\n").slice(0, -1);
+  if (goesOn) base = part.children.length;
+  while (part.children.length > base + lines.length) part.lastChild.remove();
+  drawPart(part, base, lines);
+}
+
+function isMissed({ id, on, base, prompt }) {
+  const known = drawn.id === id || drawn.id === on;
+  return known ? parts.answer.children.length < base : base > 0 || prompt === null;
+}
+
+function drawText(value) {
+  const { id = 0, base = 0, prompt = "", answer = "" } = value;
+  if (isMissed({ on: 0, ...value, id, base, prompt })) return trigger("input");
+  if (prompt !== null && prompt !== drawn.prompt) {
+    drawLines(parts.prompt, 0, prompt, null);
+    drawn.prompt = prompt;
+  }
+  const same = id === drawn.id && base === drawn.base;
+  drawLines(parts.answer, base, answer, same ? drawn.answer : null);
+  Object.assign(drawn, { id, base, answer });
 }
 
 function tokens() {
@@ -85,10 +113,9 @@ document.addEventListener("playground-focus", ({ detail }) => {
 function draw() {
   const value = props.value || {};
   const wasAtEnd = box.scrollHeight - box.scrollTop - box.clientHeight < 40;
-  drawPart(parts.prompt, value.prompt || []);
+  drawText(value);
   if (earlier.textContent !== (value.earlier || "")) earlier.textContent = value.earlier || "";
-  drawPart(parts.answer, value.answer || []);
-  const empty = !parts.prompt.textContent && !earlier.textContent && !parts.answer.textContent;
+  const empty = ![parts.prompt, earlier, parts.answer].some((part) => part.textContent);
   element.dataset.state = value.live ? "live" : empty ? "empty" : "done";
   copy.hidden = empty;
   ring();

@@ -59,5 +59,5 @@ def write_answers(session: Session, preset: str = DEFAULT_PRESET) -> str:
         list(session.generate(example.prompt, settings))
         run = session.transcript
         assert run is not None
-        stored.append({"run": run.to_json(), "spans": spans_value(session, live=False)})
+        stored.append({"run": run.to_json(), "spans": spans_value(session)})
     return json.dumps(stored, ensure_ascii=False, separators=(",", ":")) + "\n"

@@ -23,6 +23,7 @@ from playground.views.contrastive import contrastive_view
 from playground.views.head_finder import head_finder_view
 from playground.views.head_groups import head_groups_view
 from playground.views.key_similarity import key_similarity_view
+from playground.views.labels import labels
 from playground.views.logit_lens import logit_lens_view
 from playground.views.mass_cut import mass_cut_view
 from playground.views.rollout import rollout_view
@@ -120,8 +121,9 @@ class Explorer:
 
     def name(self, focus: Focus) -> str:
         """`Token 3 of 40: ␣the`."""
-        run, label = self.run, self._views.labels[self.position(focus)]
+        run = self.run
         part = run.prompt_token_ids if focus.in_prompt else run.token_ids
+        (label,) = labels(self._views.tokenizer, [part[focus.index]])
         whose = "Prompt token" if focus.in_prompt else "Token"
         return f"{whose} {focus.index + 1:,} of {len(part):,}: {label}"
 

@@ -49,6 +49,11 @@ class RunFacts:
     new_tokens: int = 0
     seed: int | None = None
 
+    def note(self, event: Event) -> None:
+        """Count what `event` brings."""
+        if isinstance(event, Step | Beams):
+            self.new_tokens = event.index + 1
+
 
 READY = Status(phase="ready", words="Ready")
 STARTING = Status(phase="busy", words="Starting")

@@ -175,8 +175,7 @@ def token_spans_view(
             f"Expected a record for each of {len(prompt)} prompt tokens, or none; "
             f"got {len(prompt_records)}."
         )
-    pieces = _prompt_pieces(tokenizer, prompt)
-    texts = list(aligned(pieces, run.prompt_text))
+    texts = _prompt_texts(tokenizer, run)
     pieces = run.pieces_by(tokenizer)[: len(answer)]
     texts += aligned(pieces, run.text_of_tokens)
     records = [
@@ -194,6 +193,18 @@ def token_spans_view(
         ),
         summary=run_summary(answer, run.records),
         score=score,
+    )
+
+
+def prompt_spans_of(tokenizer: Tokenizer, run: Transcript) -> tuple[TokenSpan, ...]:
+    """The spans of the prompt alone, without scores."""
+    ids = run.prompt_token_ids
+    texts = _prompt_texts(tokenizer, run)
+    return tuple(
+        token_span(token_id, text, label, None, is_prompt=True)
+        for token_id, text, label in zip(
+            ids, texts, labels(tokenizer, ids), strict=True
+        )
     )
 
 
@@ -230,13 +241,15 @@ def aligned(pieces: Sequence[str], text: str) -> Iterator[str]:
     """
     at = 0
     for n, piece in enumerate(pieces):
-        end = len(text) if n == len(pieces) - 1 else _end_of(piece, text, at)
+        end = len(text) if n == len(pieces) - 1 else end_of(piece, text, at)
         yield text[at:end]
         at = end
 
 
-def _end_of(piece: str, text: str, at: int) -> int:
-    """Where the piece ends that begins at `at` or soon after; `at` if it is not there.
+def end_of(piece: str, text: str, at: int) -> int:
+    """Where a piece of `text` ends that begins at `at` or soon after it.
+
+    `at` if it is not there.
 
     The text may also end inside of it.
     """
@@ -247,14 +260,15 @@ def _end_of(piece: str, text: str, at: int) -> int:
     return at if found < 0 else found + len(bare)
 
 
-def _prompt_pieces(tokenizer: Tokenizer, ids: Sequence[int]) -> list[str]:
+def _prompt_texts(tokenizer: Tokenizer, run: Transcript) -> list[str]:
     """The prompt's text by token, special tokens by name as its template has them."""
-    special = tokenizer.special_token_ids
+    special, ids = tokenizer.special_token_ids, run.prompt_token_ids
     ordinary = iter(pieces_of([i for i in ids if i not in special], tokenizer))
-    return [
+    pieces = [
         tokenizer.id_to_token(token_id) if token_id in special else next(ordinary)
         for token_id in ids
     ]
+    return list(aligned(pieces, run.prompt_text))
 
 
 def _filled(

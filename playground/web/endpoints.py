@@ -12,7 +12,7 @@ from playground.controls import BY_NAME, SEARCHES, Control
 from playground.engine import MAX_ACTIVE, Engine, Finished
 from playground.hosts import questions
 from playground.hosts.form import SHOWN
-from playground.hosts.pace import Pace
+from playground.hosts.pace import paced
 from playground.models import MistralCausalLM
 from playground.session import Session
 from playground.settings import GenerationSettings
@@ -65,12 +65,10 @@ def generate_endpoint(
         try:
             with _faults_in_words(), places.taken():
                 settings = settings_of(dict(zip(names, values, strict=True)))
-                pace = Pace()
-                for event in session.generate(prompt, settings):
+                for event in paced(session.generate(prompt, settings)):
                     if isinstance(event, Finished) and event.reason == "error":
                         raise ValueError(event.message)
-                    if pace.is_due(event):
-                        yield session.whole_text
+                    yield session.whole_text
         finally:
             session.stop()
 

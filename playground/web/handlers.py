@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 
 from playground.controls import BY_NAME
-from playground.engine import Beams, Event, Finished, Step
+from playground.engine import Event, Finished
 from playground.exports import read_file
 from playground.hosts.examples import stored_answer
 from playground.hosts.form import (
@@ -23,8 +23,7 @@ from playground.hosts.form import (
     without_hidden,
 )
 from playground.hosts.model_card import model_card
-from playground.hosts.pace import Pace
-from playground.hosts.spans import spans_value
+from playground.hosts.pace import paced
 from playground.hosts.status import (
     STARTING,
     RunFacts,
@@ -122,7 +121,7 @@ class Handlers:
         if fault is not None:
             status = fault_status(fault).value()
             return NOTHING[0], status, *NOTHING[2:], card, gr.skip(), *fitting
-        return *self._shown(tab.session), card, gr.Timer(active=True), *fitting
+        return *self._shown(tab), card, gr.Timer(active=True), *fitting
 
     def run(
         self, tab: Tab, request: gr.Request, prompt: Any, *values: Any
@@ -190,7 +189,9 @@ class Handlers:
         status = Status(phase="done", words=STORED.format(seed=stored.run.seed))
         tab.told = True
         answers = answers_value(session, live=False, query=query_for(session))
-        return stored.spans, status.value(), gr.Button(interactive=False), answers
+        assert session.transcript is not None, "it is shown"
+        spans = tab.drawn.stored(session.transcript, stored.spans)
+        return spans, status.value(), gr.Button(interactive=False), answers
 
     def open_file(self, tab: Tab, data: Any) -> Updates:
         """Take in a run or a tree of them that was saved before."""
@@ -203,7 +204,7 @@ class Handlers:
         except ValueError as fault:
             status = fault_status(fault).value()
             return gr.skip(), status, gr.skip(), gr.skip()
-        return self._shown(tab.session)
+        return self._shown(tab)
 
     def turn(self, tab: Tab, event: gr.EventData) -> Updates:
         """Show the answer before or after this one; the run that goes on stops."""
@@ -214,7 +215,7 @@ class Handlers:
             return NOTHING
         tab.start()
         session.show(min(max(version.number + step, 0), last))
-        return self._shown(session)
+        return self._shown(tab)
 
     def count(self, tab: Tab, prompt: Any) -> str:
         """How many tokens a prompt has, beside what the model can see at once."""
@@ -227,6 +228,11 @@ class Handlers:
             return ""
         state = window_of(model.backbone).state(len(ids))
         return f'<p class="hint">{tokens(len(ids))}. {escape(state)}</p>'
+
+    def whole(self, tab: Tab) -> dict[str, Any]:
+        """The output from its beginning: the browser has missed a part of it."""
+        session = tab.session
+        return tab.drawn.whole(session.transcript, session.engine.model)
 
     def stop(self, tab: Tab) -> None:
         """End the tab's run; the run itself then shows why it stopped."""
@@ -267,22 +273,19 @@ class Handlers:
     def _stream(
         self, tab: Tab, number: int, events: Iterator[Event]
     ) -> Iterator[Updates]:
-        session, pace = tab.session, Pace()
-        facts, query = self._facts(session), None
-        for event in events:
+        session, query = tab.session, None
+        facts = self._facts(session)
+        for event in paced(events, facts.note):
             if number != tab.latest_run:
                 return  # a later run draws now
-            if isinstance(event, Step | Beams):
-                facts.new_tokens = event.index + 1
-            if pace.is_due(event):
-                live = not isinstance(event, Finished)
-                query = query_for(session) if query is None else query
-                yield (
-                    spans_value(session, live),
-                    run_status(event, facts).value(),
-                    gr.Button(interactive=live),
-                    answers_value(session, live, query),
-                )
+            live = not isinstance(event, Finished)
+            query, model = query or query_for(session), session.engine.model
+            yield (
+                tab.drawn.value(session.transcript, model, live),
+                run_status(event, facts).value(),
+                gr.skip() if live else gr.Button(interactive=False),
+                answers_value(session, live, query),
+            )
 
     def _facts(self, session: Session) -> RunFacts:
         run = session.transcript
@@ -295,8 +298,9 @@ class Handlers:
 
         return RunFacts(settings=run.settings, token_name=token_name, seed=run.seed)
 
-    def _shown(self, session: Session) -> Updates:
+    def _shown(self, tab: Tab) -> Updates:
         """Output, status, Stop and answers of a run that is over."""
+        session = tab.session
         run, status = session.transcript, engine_status(session.engine)
         if run is not None:
             facts = self._facts(session)
@@ -304,7 +308,7 @@ class Handlers:
             end = run.finished or Finished(reason="cancelled")
             status = run_status(end, facts)
         return (
-            spans_value(session, live=False),
+            tab.drawn.value(run, session.engine.model, live=False),
             status.value(),
             gr.Button(interactive=False),
             answers_value(session, live=False, query=query_for(session)),

@@ -218,7 +218,7 @@ def _status(handlers: Handlers) -> gr.HTML:
 
 def _output() -> gr.HTML:
     return gr.HTML(
-        {"prompt": [], "answer": [], "live": False},
+        {"id": 0, "on": 0, "base": 0, "prompt": "", "answer": "", "live": False},
         html_template=read_asset("output.html"),
         js_on_load=read_asset("output.js"),
         apply_default_css=False,

@@ -117,6 +117,7 @@ def _connect(
         handlers.count, [parts.tab, parts.prompt], parts.counted, **AS_TYPED
     )
     parts.stop.click(handlers.stop, parts.tab, None, **AT_ONCE)
+    parts.output.input(handlers.whole, parts.tab, parts.output, **AT_ONCE)
     sampler = parts.controls["sampler"]
     assert isinstance(sampler, gr.Radio)
     knobs = [parts.controls[knob.name] for knob in KNOBS]

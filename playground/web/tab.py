@@ -7,6 +7,7 @@ from typing import Any
 from playground.comparison import Comparison
 from playground.hosts.explorer import Explorer, Focus
 from playground.hosts.run_views import TABS
+from playground.hosts.span_stream import SpanStream
 from playground.session import Session
 from playground.web.offer import Offer, split_name
 
@@ -48,6 +49,7 @@ class Tab:
         self.choices = 0
         """The number of the latest token that was chosen in the browser."""
         self.comparison: Comparison | None = None
+        self.drawn = SpanStream()
 
     def __deepcopy__(self, _memo: dict[int, Any]) -> "Tab":
         return Tab(self.offer)

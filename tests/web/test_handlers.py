@@ -10,6 +10,7 @@ from playground.hosts.form import SHOWN
 from playground.web.handlers import NOTHING, Handlers
 from playground.web.offer import Offer
 from playground.web.tab import Tab
+from tests.screen import spans_in, text_of
 
 
 def values(**changed):
@@ -55,8 +56,9 @@ def test_a_run_whose_place_was_taken_draws_nothing_more(scripted, run):
     next(second)
     assert list(first) == [NOTHING]
     scripted.allow(None)
-    spans = list(second)[-2][0]["prompt"]
-    assert "".join(span[0] for span in spans) == "<|user|>Second\n<|model|>"
+    assert text_of(spans_in(list(second)[-2][0]["prompt"])) == (
+        "<|user|>Second\n<|model|>"
+    )
 
 
 def test_a_new_run_counts_before_the_old_one_is_stopped(tab):

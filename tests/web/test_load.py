@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,8 @@ import pytest
 
 from playground.cache_folder import cache_folder
 from tests.app_process import AppProcess
+from tests.screen import text_of
+from tests.scripted import Scripted
 from tests.web.visitors import Action, Outputs, Site, Visitor
 
 SECONDS = float(os.environ.get("PLAYGROUND_LOAD_SECONDS", "600"))
@@ -94,19 +97,21 @@ class Page:
             name: site.endpoint(name) for name in ("generate", *QUESTIONS)
         }
 
-    async def told(self, updates: AsyncIterator[Outputs]) -> AsyncIterator[Run]:
+    async def told(
+        self, visitor: Visitor, updates: AsyncIterator[Outputs]
+    ) -> AsyncIterator[Run]:
         """The run after each update."""
         run = Run(time.monotonic())
         async for outputs in updates:
             for output in outputs[:2]:
-                note(run, output)
+                await note(run, output, visitor)
             yield run
 
     async def run(self, visitor: Visitor, action: Action, asked: Asked) -> Run:
         """One to its end."""
         run = Run(0)
         updates = await visitor.ask(action, **asked.values)
-        async for each in self.told(updates):
+        async for each in self.told(visitor, updates):
             run = each
         return run
 
@@ -149,12 +154,13 @@ class Page:
         )
 
 
-def note(run: Run, output: Any) -> None:
+async def note(run: Run, output: Any, visitor: Visitor) -> None:
     """What the output or the status says of a run."""
     if not isinstance(output, dict):
         return
     if "answer" in output:
-        run.text = "".join(span[0] for span in output["answer"])
+        await visitor.show(output)
+        run.text = visitor.screen.text
     if "words" in output:
         run.words, run.phase = output["words"], output["phase"]
         if place := re.match(r"Queued \((\d+) ahead\)", run.words):
@@ -222,7 +228,7 @@ class Person:
         """
         run, before = Run(0), ""
         updates = await visitor.ask(action, **form)
-        async for run in self.page.told(updates):
+        async for run in self.page.told(visitor, updates):
             if run.phase == "generating" and form["sampler"] != "beam":
                 self.check("update", run.text, whole[: len(run.text)])
                 self.check("growth", run.text[: len(before)], before)
@@ -234,7 +240,7 @@ class Person:
         """Stop it after a while: what was there stays."""
         patience, before, run = self.dice.randint(1, 20), "", Run(0)
         updates = await visitor.ask(self.page.generate, **asked.values)
-        async for run in self.page.told(updates):
+        async for run in self.page.told(visitor, updates):
             patience -= 1
             if patience == 0:
                 before = run.text if run.phase == "generating" else ""
@@ -377,12 +383,12 @@ def test_forty_people_wait_in_line_and_each_gets_their_own(page, scripted):
             run, prompt, begun = Run(time.monotonic()), "", False
             async for outputs in updates:
                 for output in outputs[:2]:
-                    note(run, output)
+                    await note(run, output, visitor)
                 if run.phase == "generating" and not begun:
                     starts.append(number)
                     begun = True
                 if isinstance(outputs[0], dict) and outputs[0].get("prompt"):
-                    prompt = "".join(span[0] for span in outputs[0]["prompt"])
+                    prompt = text_of(visitor.screen.prompt)
             return run, prompt
 
     async def play() -> None:
@@ -407,6 +413,33 @@ def test_forty_people_wait_in_line_and_each_gets_their_own(page, scripted):
     asyncio.run(play())
 
 
+def test_what_is_sent_of_a_token_does_not_grow_with_the_text(page_for):
+    engine = Scripted(answer=tuple(f" word{n % 10}" for n in range(1000)))
+    page = Page(page_for(engine).url)
+    asked = Asked({"prompt": "Hello", "max_new_tokens": 400})
+
+    async def play() -> None:
+        async with Visitor(page.site) as visitor:
+            updates = await visitor.ask(page.generate, **asked.values)
+            run, heard = page.told(visitor, updates), []
+            for count in range(100, 500, 100):
+                engine.allow(100)
+                while len(visitor.screen.answer) < count:
+                    await anext(run)
+                heard.append(visitor.bytes_heard)
+            async for _ in run:
+                pass
+            first, *later = (b - a for a, b in pairwise(heard))
+            assert max(later) < 1.2 * first
+            engine.allow(1)
+            before, asked.values["max_new_tokens"] = visitor.bytes_heard, 1
+            await page.run(visitor, page.go_on, asked)
+            assert len(visitor.screen.answer) == 401
+            assert visitor.bytes_heard - before < heard[-1] / 20
+
+    asyncio.run(play())
+
+
 @pytest.mark.slow
 def test_a_server_on_which_eight_people_write_ends_when_told_to(
     app: AppProcess,
@@ -418,7 +451,7 @@ def test_a_server_on_which_eight_people_write_ends_when_told_to(
         form = {"prompt": "ROMEO:", "chat": False, "max_new_tokens": 4000}
         for visitor in visitors:
             await visitor.__aenter__()
-            said = page.told(await visitor.ask(page.generate, **form))
+            said = page.told(visitor, await visitor.ask(page.generate, **form))
             while (await anext(said)).phase != "generating":
                 pass
         told_at = time.monotonic()

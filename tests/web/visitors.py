@@ -15,6 +15,8 @@ from uuid import uuid4
 import httpx
 from gradio_client.utils import apply_diff
 
+from tests.screen import Screen
+
 API = "/gradio_api"
 Outputs = list[Any]
 SKIPPED = {"__type__": "update"}
@@ -88,6 +90,10 @@ class Visitor:
     def __init__(self, site: Site, address: str | None = None) -> None:
         self.site = site
         self.name = uuid4().hex[:12]
+        self.screen = Screen()
+        """What stands in its output, if it is shown each value there (`show`)."""
+        self.bytes_heard = 0
+        """How much came over the stream of outputs."""
         self.is_there = True
         headers = {"X-Forwarded-For": address} if address else {}
         self._http = httpx.AsyncClient(
@@ -149,6 +155,12 @@ class Visitor:
         updates = await self.ask(action, event_data, **values)
         return [each async for each in updates]
 
+    async def show(self, value: dict[str, Any]) -> None:
+        """Put a value of the output on the screen; ask for what it lacks."""
+        if not self.screen.show(value):
+            (whole,) = await self.at_once(self.site.action("output", "input"))
+            assert self.screen.show(whole)
+
     async def at_once(self, action: Action, event_data: Any = None) -> Outputs:
         """Call what does not stand in line, such as Stop."""
         body = self._body(action, event_data, {})
@@ -179,6 +191,7 @@ class Visitor:
         async with self._http.stream("GET", "/queue/data", params=query) as stream:
             hears.set()
             async for line in stream.aiter_lines():
+                self.bytes_heard += len(line)
                 if line.startswith("data:"):
                     message = json.loads(line[5:])
                     if event_id := message.get("event_id"):  # perhaps not yet known
