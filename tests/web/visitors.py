@@ -42,8 +42,10 @@ class Site:
         self._functions = config["dependencies"]
 
     def action(self, elem_id: str, event: str) -> Action:
-        """What the element's event calls first."""
+        """What the element's event calls first on the server."""
         for function in self._functions:
+            if not function["backend_fn"]:
+                continue
             for target, name in function["targets"]:
                 props = self._props.get(target, {})
                 if name == event and props.get("elem_id") == elem_id:
