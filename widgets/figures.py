@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
+from playground.models.places import place
 from playground.settings import GenerationSettings
 from playground.views.attention import layer_view
 from playground.views.comparison import comparison_view
@@ -101,6 +102,8 @@ def show_attention(
     sliding_window: int | None = None,
 ) -> Shown:
     """One head's attention over the text; without a `head` all of the layer, small."""
+    if head is None and by != "token":
+        raise ValueError(f"`by` is for one head: give a `head` too, got {by!r}.")
     explained = run.explained(sliding_window)
     if head is None:
         return Shown(layer_view(explained, layer))
@@ -119,15 +122,16 @@ def show_head_kinds(run: Run) -> Shown:
 
 
 def show_rollout(run: Run, position: int = -1) -> Shown:
-    """Where all layers together look from a position."""
+    """Where all layers together look from a position, from 0 or from the end."""
     named = run.views.labels
-    return Shown(rollout_view(run.explained(), position % len(named), named))
+    at = place("position", position, len(named), from_end=True)
+    return Shown(rollout_view(run.explained(), at, named))
 
 
 def show_logit_lens(run: Run, position: int = -1) -> Shown:
-    """What each layer would say already, up to a position."""
+    """What each layer would say already, up to a position, from 0 or from the end."""
     explained = run.explained()
-    end = position % len(explained)
+    end = place("position", position, len(explained), from_end=True)
     near = range(max(0, end - LENS_POSITIONS + 1), end + 1)
     return Shown(logit_lens_view(explained, run.views.tokenizer, near))
 
@@ -162,4 +166,4 @@ def _like(run: Run, changes: dict[str, Any]) -> GenerationSettings:
 
 
 def _window(run: Run, size: int | None) -> Window | None:
-    return window_of(run.views.model.backbone, size) if size else None
+    return None if size is None else window_of(run.views.model.backbone, size)

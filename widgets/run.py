@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from playground.engine import Engine, Finished
 from playground.hosts.explorer import Explorer, Focus
-from playground.hosts.run_views import RunViews
+from playground.hosts.run_views import RunViews, new_token
 from playground.models import Explained, MistralCausalLM, explain
 from playground.session import Session
 from playground.settings import GenerationSettings
@@ -98,10 +98,7 @@ class Run:
 
     def focus(self, index: int = -1) -> Focus:
         """The new token of this number, from 0 or from the end. Raises ValueError."""
-        count = len(self.transcript.token_ids)
-        if not -count <= index < count:
-            raise ValueError(f"There are {count} new tokens, none is number {index}.")
-        return Focus(index=index % count)
+        return Focus(index=new_token(index, len(self.transcript.token_ids)))
 
     @property
     def views(self) -> RunViews:
@@ -113,7 +110,8 @@ class Run:
 
         The last one is kept. Raises ValueError for a text or a window that cannot be.
         """
-        window = sliding_window or self.transcript.settings.sliding_window
+        own = self.transcript.settings.sliding_window
+        window = own if sliding_window is None else sliding_window
         wanted = self.views.text_ids, window
         if self._explained is None or self._explained[0] != wanted:
             self._explained = wanted, explain(self.views.model, *wanted)

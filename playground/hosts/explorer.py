@@ -13,6 +13,7 @@ from playground.engine import Engine
 from playground.hosts.run_views import RunViews
 from playground.models import Explained, MistralCausalLM, explain, text_numbers
 from playground.models.greedy_texts import greedy_texts
+from playground.models.places import place
 from playground.models.text_reading import Stopped, never
 from playground.presets import Progress, say_nothing
 from playground.settings import GenerationSettings
@@ -208,6 +209,7 @@ class Explorer:
                         text, views.tokenizer, before, None, progress, stopped
                     )
                 case "Keys":
+                    head = place("head", head, text.num_query_heads)
                     group = text.num_query_heads // text.num_key_value_heads
                     return key_similarity_view(text, layer, head // group, named)
                 case _:

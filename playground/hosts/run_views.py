@@ -6,6 +6,7 @@ Those that look inside of the model take an `Explained`: the run's text, read ag
 from typing import Any
 
 from playground.models import Explained, MistralCausalLM
+from playground.models.places import place
 from playground.sampler_choice import is_search, sampler_of
 from playground.samplers import SamplerValues
 from playground.settings import GenerationSettings
@@ -22,7 +23,7 @@ from playground.views.sampler_lab import SamplerLabView, sampler_lab_view
 from playground.views.sampler_table import SamplerTableView, sampler_table_view
 from playground.views.text_units import Unit, text_units
 from playground.views.token_spans import TokenSpansView, token_spans_view
-from playground.views.window import Window, window_of
+from playground.views.window import Window, counted, window_of
 from playground.views.window_ruler import RulerView, ruler_view
 
 TABS = (
@@ -36,6 +37,15 @@ TABS = (
     "Learn",
 )
 """In the order in which a host shows them; the last is a text."""
+
+
+def new_token(index: int, count: int) -> int:
+    """New token number `index`, from 0 or from the end. Raises ValueError."""
+    try:
+        return place("index", index, count, from_end=True)
+    except ValueError as fault:
+        new = counted(count, "new token")
+        raise ValueError(f"There are {new}, none is number {index}: {fault}") from None
 
 
 class RunViews:
@@ -174,9 +184,4 @@ class RunViews:
         return values
 
     def _index(self, index: int) -> int:
-        count = len(self.run.token_ids)
-        if not -count <= index < count:
-            raise ValueError(
-                f"The run has {count} new tokens, there is no number {index}."
-            )
-        return index % count
+        return new_token(index, len(self.run.token_ids))

@@ -28,6 +28,7 @@ from playground.models.layer_programs import (
     predicted_blocks,
 )
 from playground.models.mistral_causal_lm import MistralCausalLM
+from playground.models.places import place, whole
 from playground.models.text_reading import Stopped, TextReading, check_text, never
 from playground.presets import Progress, say_nothing
 
@@ -139,8 +140,7 @@ class Explained:
 
         Layers count as for `score`'s `layer_intercept_fn`.
         """
-        if layer != -1:
-            self._check_layer(layer)
+        layer = self._layer_or_embeddings(layer)
         return self.reading.input(layer + 1).astype(np.float32)
 
     def attention(self, layer: int, full: bool = False) -> Floats:
@@ -175,8 +175,8 @@ class Explained:
     ) -> Iterator[AttentionBlock]:
         """All rows of `attention`, up to 256 at a time: Q * 256 * T floats at most."""
         for start in range(0, len(self), self.reading.chunk):
-            places = int32(range(start, min(start + self.reading.chunk, len(self))))
-            first, found = self._attend(layer, places, full)
+            end = min(start + self.reading.chunk, len(self))
+            first, found = self._attend(layer, int32(range(start, end)), full)
             yield AttentionBlock(first_query=start, first_key=first, weights=found)
 
     def keys_and_values(self, layer: int) -> tuple[Floats, Floats]:
@@ -201,8 +201,7 @@ class Explained:
         Of layer -1, the embeddings. The last layer's are the model's own. It is the
         logit lens: https://www.lesswrong.com/posts/AcKRB8wDpdaN6v6ru
         """
-        if layer != -1:
-            self._check_layer(layer)
+        layer = self._layer_or_embeddings(layer)
         x = self.reading.input(layer + 1)[[self._position(each) for each in positions]]
         weights = self.reading.outer_weights
         found = [
@@ -231,7 +230,7 @@ class Explained:
 
     def _keys_and_values(self, layer: int) -> tuple[NDArray[Any], NDArray[Any]]:
         """[padded T, K, H] each; the last layer's are remembered."""
-        self._check_layer(layer)
+        layer = place("layer", layer, self.num_layers)
         if self._keys_of is None or self._keys_of[0] != layer:
             x = self.reading.padded_input(layer)
             found = [
@@ -246,17 +245,10 @@ class Explained:
             self._keys_of = (layer, keys, values)
         return self._keys_of[1:]
 
-    def _check_layer(self, layer: int) -> None:
-        if not 0 <= layer < self.num_layers:
-            raise ValueError(
-                f"`layer` must be from 0 to {self.num_layers - 1}, got {layer}."
-            )
+    def _layer_or_embeddings(self, layer: int) -> int:
+        last = self.num_layers - 1
+        expected = f"-1 (the embeddings) or from 0 to {last}"
+        return whole("layer", layer, -1, last, expected)
 
     def _position(self, position: int) -> int:
-        length = len(self)
-        if not -length <= position < length:
-            raise ValueError(
-                f"`position` must be from 0 to {length - 1}, or from the end with "
-                f"-1 to {-length}, got {position}."
-            )
-        return position % length
+        return place("position", position, len(self), from_end=True)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from playground.models.explained import Explained
 from playground.models.layer_programs import int32, padded
+from playground.models.places import place
 from playground.models.text_reading import (
     ExplainStopped,
     Stopped,
@@ -50,7 +51,9 @@ def salience(
     The tokens behind `position` have 0. Takes about three times as long as reading the
     text. Raises ValueError for an id or position that is not there, ExplainStopped.
     """
-    _check(explained, position, token_id)
+    position = place("position", position, len(explained))
+    vocabulary = explained.reading.programs.backbone.vocabulary_size
+    token_id = place("token_id", token_id, vocabulary)
     reading = explained.reading
     logprob, at_position = reading.programs.logprob_gradient(
         reading.outer_weights,
@@ -97,15 +100,3 @@ def _pulled_back(
     )
     out[:count] = np.asarray(found).reshape(length, -1)[:count]
     return out
-
-
-def _check(explained: Explained, position: int, token_id: int) -> None:
-    if not 0 <= position < len(explained):
-        raise ValueError(
-            f"`position` must be from 0 to {len(explained) - 1}, got {position}."
-        )
-    vocabulary = explained.reading.programs.backbone.vocabulary_size
-    if not 0 <= token_id < vocabulary:
-        raise ValueError(
-            f"`token_id` must be from 0 to {vocabulary - 1:,}, got {token_id}."
-        )

@@ -19,6 +19,7 @@ from playground.models.layer_programs import (
     padded,
     padded_size,
 )
+from playground.models.places import whole
 from playground.presets import Progress
 
 MAX_TOKENS = 8192
@@ -136,7 +137,5 @@ def check_text(
         raise ValueError(
             f"Token ids must be from 0 to {vocabulary_size - 1:,}, got {wrong[0]}."
         )
-    if sliding_window is not None and sliding_window < 1:
-        raise ValueError(
-            f"The sliding window must be at least 1, got {sliding_window}."
-        )
+    if sliding_window is not None:
+        whole("sliding_window", sliding_window, 1)

@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from playground.models import Explained
+from playground.models.places import place, whole
 from playground.views.amounts import percent
-from playground.views.explained_text import check_head, window_words
+from playground.views.explained_text import window_words
 from playground.views.text_units import TextUnits, even_units
 from playground.views.view import Table
 
@@ -172,7 +173,11 @@ def attention_view(
     Takes 4 * U * U bytes while it is made. Raises ValueError for a layer or head that
     is not there, or for units of another text.
     """
-    _check(explained, head, units)
+    _check(explained, units)
+    layer = place("layer", layer, explained.num_layers)
+    head = place("head", head, explained.num_query_heads)
+    prompt_length = whole("prompt_length", prompt_length, 0, len(explained))
+    most_links = whole("most_links", most_links, 1)
     (weights,) = between(explained, layer, units, slice(head, head + 1))
     return AttentionView(
         layer=layer,
@@ -187,8 +192,12 @@ def attention_view(
 
 
 def layer_view(explained: Explained, layer: int, size: int = 48) -> LayerView:
-    """All heads of a layer, for texts of any length; `size` is the most stretches."""
-    units = even_units(len(explained), size)
+    """All heads of a layer, for texts of any length; `size` is the most stretches.
+
+    Raises ValueError for a layer that is not there, and for no stretch.
+    """
+    layer = place("layer", layer, explained.num_layers)
+    units = even_units(len(explained), whole("size", size, 1))
     return LayerView(
         layer=layer,
         units=units,
@@ -236,8 +245,7 @@ def _strongest(rows: NDArray[np.float32], most: int) -> tuple[Ints, Floats]:
     return ordered, np.take_along_axis(values, order, axis=1)
 
 
-def _check(explained: Explained, head: int, units: TextUnits) -> None:
-    check_head(explained, head)
+def _check(explained: Explained, units: TextUnits) -> None:
     if units.num_tokens != len(explained):
         raise ValueError(
             f"The units are of a text of {units.num_tokens:,} tokens, the one that was "

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from playground.engine.chunks import CHUNKS, plan_chunks
+from playground.models.places import whole
 from playground.views.view import Cell, Table
 from playground.views.window import Window, counted
 
@@ -108,17 +109,16 @@ def band_mask_view(
     `chunks` are the sizes in which the model's `Programs` read a prompt. Raises
     ValueError for an empty text, or a `shorter` window that is not shorter.
     """
-    num_tokens = len(labels)
+    num_tokens, num_prompt = len(labels), whole("num_prompt", num_prompt, 0)
     if not num_tokens or not 0 <= num_prompt <= num_tokens:
         raise ValueError(
             f"A mask needs a text whose prompt is part of it, got {num_tokens} tokens "
             f"with a prompt of {num_prompt}."
         )
-    if shorter is not None and not 1 <= shorter <= (window.size or shorter):
-        raise ValueError(
-            f"A shorter window has from 1 to {window.size} tokens, got {shorter}."
-        )
-    block = -(-num_tokens // max_blocks)
+    if shorter is not None:
+        most = "" if window.size is None else f"from 1 to {window.size:,} tokens"
+        shorter = whole("shorter", shorter, 1, window.size, expected=most)
+    block = -(-num_tokens // whole("max_blocks", max_blocks, 1))
     seen = _pairs(num_tokens, block, window.size)
     left = seen if shorter is None else _pairs(num_tokens, block, shorter)
     return BandMaskView(

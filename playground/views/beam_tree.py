@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from playground.engine import Beam, Beams
+from playground.models.places import whole
 from playground.tokenizers import Tokenizer
 from playground.views.labels import labels
 from playground.views.view import Table
@@ -108,9 +109,10 @@ def beam_tree_view(
 ) -> BeamTreeView:
     """The tree of a beam search, of its last `steps` steps, going on or over.
 
-    Raises ValueError if there was no step.
+    Raises ValueError if there was no step, or none is wanted.
     """
-    if not events or steps < 1:
+    steps = whole("steps", steps, 1)
+    if not events:
         raise ValueError("A beam tree has at least one step, got none.")
     found = _found(events)
     first = max(1, len(events) - steps + 1)

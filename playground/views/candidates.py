@@ -10,6 +10,7 @@ from functools import cached_property
 from itertools import pairwise
 
 from playground.engine import StageCount, TokenRecord
+from playground.models.places import whole
 from playground.samplers.chain_stages import EDITS
 from playground.tokenizers import Tokenizer
 from playground.views.amounts import bits, percent
@@ -114,7 +115,11 @@ class CandidatesView:
 def candidates_view(
     tokenizer: Tokenizer, record: TokenRecord, token_id: int, index: int = 0
 ) -> CandidatesView:
-    """What `token_id`, the new token number `index`, was chosen from."""
+    """What `token_id`, the new token number `index`, was chosen from.
+
+    Raises ValueError unless both are whole numbers from 0.
+    """
+    token_id, index = whole("token_id", token_id, 0), whole("index", index, 0)
     top = {
         each.token_id: (each.probability, each.chain_probability) for each in record.top
     }

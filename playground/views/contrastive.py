@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from playground.engine import Candidate
+from playground.models.places import whole
 from playground.tokenizers import Tokenizer
 from playground.views.amounts import percent
 from playground.views.labels import labels
@@ -91,6 +92,7 @@ def contrastive_view(
 
     Raises ValueError if it is none of them: no contrastive search made the step.
     """
+    token_id, index = whole("token_id", token_id, 0), whole("index", index, 0)
     ids = [each.token_id for each in candidates]
     if token_id not in ids:
         raise ValueError(

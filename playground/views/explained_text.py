@@ -9,7 +9,6 @@ from playground.presets import Progress, say_nothing
 __all__ = [
     "Progress",
     "Stopped",
-    "check_head",
     "check_labels",
     "layer_by_layer",
     "never",
@@ -34,14 +33,6 @@ def check_labels(explained: Explained, labels: Sequence[str]) -> None:
     if len(labels) != len(explained):
         raise ValueError(
             f"Each of the {len(explained):,} tokens needs a label, got {len(labels):,}."
-        )
-
-
-def check_head(explained: Explained, head: int) -> None:
-    """Raises ValueError for a head that a layer does not have."""
-    if not 0 <= head < explained.num_query_heads:
-        raise ValueError(
-            f"`head` must be from 0 to {explained.num_query_heads - 1}, got {head}."
         )
 
 

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from playground.models import AttentionBlock, Explained
+from playground.models.places import places, whole
 from playground.views.amounts import percent
 from playground.views.explained_text import (
     Progress,
@@ -125,6 +126,7 @@ def head_finder_view(
 
     A text that repeats itself shows induction best: see `repeated_tokens`.
     """
+    layers = places("layers", layers, explained.num_layers)
     counts = _Counts(explained)
     numbers = {
         pattern: np.zeros((len(layers), explained.num_query_heads))
@@ -153,8 +155,12 @@ def repeated_tokens(
 ) -> tuple[int, ...]:
     """Random tokens, then the same again: only an induction head can tell what comes.
 
-    `length` tokens come `times` times, https://arxiv.org/abs/2209.11895.
+    `length` tokens come `times` times, https://arxiv.org/abs/2209.11895. Raises
+    ValueError for numbers that are not whole and positive.
     """
+    sizes = {"vocabulary_size": vocabulary_size, "length": length, "times": times}
+    vocabulary_size, length, times = (whole(n, v, 1) for n, v in sizes.items())
+    seed = whole("seed", seed, 0)
     once = np.random.default_rng(seed).integers(0, vocabulary_size, length)
     return tuple(np.tile(once, times).tolist())
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from playground.models import Explained
+from playground.models.places import place
 from playground.views.explained_text import window_words
 from playground.views.view import Table
 
@@ -107,7 +108,11 @@ class HeadGroupsView:
 
 
 def head_groups_view(explained: Explained, layer: int) -> HeadGroupsView:
-    """How alike the heads of a layer are on this text."""
+    """How alike the heads of a layer are on this text.
+
+    Raises ValueError for a layer that is not there.
+    """
+    layer = place("layer", layer, explained.num_layers)
     queries = _queries(len(explained), explained.sliding_window)
     heads = explained.num_query_heads
     likeness = np.ones((heads, heads), np.float32)

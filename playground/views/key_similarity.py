@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from playground.models import Explained
+from playground.models.places import place
 from playground.views.attention import MAX_DENSE
 from playground.views.explained_text import check_labels
 from playground.views.view import Table
@@ -92,7 +93,9 @@ def key_similarity_view(
     Raises ValueError for a longer text, another `kind`, or a head that is not there.
     """
     check_labels(explained, labels)
-    _check(explained, head, kind)
+    _check(explained, kind)
+    layer = place("layer", layer, explained.num_layers)
+    head = place("head", head, explained.num_key_value_heads)
     keys, values = explained.keys_and_values(layer)
     rows = (keys if kind == "keys" else values)[head]
     lengths = np.sqrt((rows**2).sum(axis=1, keepdims=True))
@@ -106,16 +109,11 @@ def key_similarity_view(
     )
 
 
-def _check(explained: Explained, head: int, kind: str) -> None:
+def _check(explained: Explained, kind: str) -> None:
     if len(explained) > MAX_DENSE:
         raise ValueError(
             f"Keys are compared in texts of up to {MAX_DENSE} tokens, this one has "
             f"{len(explained):,}. Take a part of it."
-        )
-    if not 0 <= head < explained.num_key_value_heads:
-        raise ValueError(
-            f"`head` must be a key/value head, 0 to {explained.num_key_value_heads - 1}"
-            f", got {head}."
         )
     if kind not in ("keys", "values"):
         raise ValueError(f"`kind` must be 'keys' or 'values', got {kind!r}.")

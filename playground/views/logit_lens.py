@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from playground.models import Explained
+from playground.models.places import places, whole
 from playground.tokenizers import Tokenizer
 from playground.views.amounts import percent
 from playground.views.explained_text import (
@@ -116,13 +117,14 @@ def logit_lens_view(
 
     Raises ValueError for other positions, ExplainStopped.
     """
-    length = len(explained)
-    wrong = [each for each in positions if not 0 <= each < length]
-    if wrong or not 1 <= len(positions) <= MAX_POSITIONS:
-        raise ValueError(
-            f"The lens takes 1 to {MAX_POSITIONS} positions from 0 to {length - 1}, "
-            f"got {len(positions)}{f', {wrong[0]} among them' if wrong else ''}."
-        )
+    length, most_tokens = len(explained), whole("most_tokens", most_tokens, 1)
+    expected = f"The lens takes 1 to {MAX_POSITIONS} positions from 0 to {length - 1}"
+    if len(positions) > MAX_POSITIONS:
+        raise ValueError(f"{expected}, got {len(positions)} `positions`.")
+    try:
+        positions = places("positions", positions, length)
+    except ValueError as fault:
+        raise ValueError(f"{expected}: {fault}") from None
     own = _logprobs(explained, explained.num_layers - 1, positions)
     targets = np.array(
         [

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from playground.models import Explained
+from playground.models.places import places
 from playground.views.amounts import percent
 from playground.views.explained_text import (
     Progress,
@@ -115,6 +116,7 @@ def mass_cut_view(
 ) -> MassCutView:
     """What the window cuts in some layers. Raises ValueError, ExplainStopped."""
     check_labels(explained, labels)
+    layers = places("layers", layers, explained.num_layers)
     shape = (len(layers), explained.num_query_heads, len(explained))
     mass = np.zeros(shape, np.float32)
     if explained.sliding_window < len(explained):

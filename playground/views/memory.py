@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from playground.engine.kv_cache import slots_needed
+from playground.models.places import whole
 from playground.views.view import Table
 from playground.views.window import counted
 
@@ -73,6 +74,11 @@ def memory_view(
     `chunk` is the largest in which prompts are read. Raises ValueError for a dtype that
     a cache cannot have.
     """
+    sizes_given = {"num_tokens": num_tokens, "num_slots": num_slots}
+    num_tokens, num_slots, window, chunk = (
+        whole(name, value, 1)
+        for name, value in {**sizes_given, "window": window, "chunk": chunk}.items()
+    )
     dtype = backbone.compute_dtype
     if dtype not in DTYPE_BYTES:
         raise ValueError(f"A cache is {' or '.join(DTYPE_BYTES)}, not {dtype!r}.")

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from playground.models.places import place
 from playground.views.view import Table
 from playground.views.window import Window, counted
 
@@ -85,9 +86,8 @@ def reach_view(
 
     Raises ValueError for a position that the text does not have.
     """
-    position = len(labels) - 1 if position is None else position
-    if not 0 <= position < len(labels):
-        raise ValueError(f"A position is from 0 to {len(labels) - 1}, got {position}.")
+    last = len(labels) - 1
+    position = place("position", last if position is None else position, len(labels))
     first = [
         window.first_seen(position, layers) for layers in range(window.num_layers + 1)
     ]

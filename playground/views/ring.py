@@ -19,6 +19,7 @@ import numpy as np
 
 from playground.engine.chunks import CHUNKS, Chunk, plan_chunks
 from playground.engine.kv_cache import EMPTY
+from playground.models.places import whole
 from playground.views.view import Cell, Table
 from playground.views.window import counted, span
 
@@ -120,7 +121,11 @@ def ring_view(
     the run went on. `slots_for` and `chunks` are those of the model's `Programs`, and
     the window is what its `window` gives. Raises ValueError for an empty text.
     """
-    num_read = len(labels)
+    num_read, num_prompt = len(labels), whole("num_prompt", num_prompt, 0)
+    window, max_moments = (
+        whole("window", window, 1),
+        whole("max_moments", max_moments, 1),
+    )
     if not 1 <= num_prompt <= num_read:
         raise ValueError(
             f"A ring needs a prompt that was read, got {num_read} tokens with a prompt "

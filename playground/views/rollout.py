@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from playground.models import Explained
+from playground.models.places import place
 from playground.views.amounts import percent
 from playground.views.explained_text import (
     Progress,
@@ -109,10 +110,7 @@ def rollout_view(
     so only one layer's weights are looked at at a time.
     """
     check_labels(explained, labels)
-    if not 0 <= position < len(explained):
-        raise ValueError(
-            f"`position` must be from 0 to {len(explained) - 1}, got {position}."
-        )
+    position = place("position", position, len(explained))
     layers = range(explained.num_layers)
     shares = np.zeros((len(layers), len(explained)), np.float32)
     shares[:, position] = 1

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from playground.models import Explained, salience
+from playground.models.places import place
 from playground.tokenizers import Tokenizer
 from playground.views.amounts import percent
 from playground.views.explained_text import Progress, Stopped, never, say_nothing
@@ -107,6 +108,7 @@ def salience_view(
 
     Raises ValueError where there is no such token, ExplainStopped.
     """
+    position = place("position", position, len(explained))
     if token_id is None:
         token_id = _following(explained, position)
     found = salience(explained, position, token_id, progress, stopped)
@@ -125,7 +127,7 @@ def salience_view(
 
 
 def _following(explained: Explained, position: int) -> int:
-    if not 0 <= position < len(explained) - 1:
+    if position == len(explained) - 1:
         raise ValueError(
             f"After position {position} no token follows in a text of "
             f"{len(explained):,}. Give a `token_id`, or a position before the last."

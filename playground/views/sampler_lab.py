@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from playground.engine.texts import texts_of
+from playground.models.places import whole
 from playground.samplers import (
     NO_STAGE,
     NO_TOKEN,
@@ -17,6 +18,7 @@ from playground.samplers import (
     SamplerValues,
 )
 from playground.samplers.chain_stages import EDITS
+from playground.samplers.checks import MAX_SEED
 from playground.samplers.recorded import recorded_stages
 from playground.tokenizers import Tokenizer
 from playground.views.amounts import percent, tokens
@@ -102,6 +104,8 @@ def sampler_lab_view(
     `draw` is the number of the position's token in its run, from 0, and `text_ids` all
     tokens before it, which penalties look at.
     """
+    seed, draw = check_seed(seed), whole("draw", draw, 0)
+    shown = whole("shown", shown, 1)
     made, pick = recorded_stages(logits, values, seed, draw, history_of(text_ids))
     probabilities, names = np.asarray(made.probabilities), np.asarray(made.stage)
     used = _telling(names, probabilities)
@@ -125,6 +129,12 @@ def sampler_lab_view(
         seed=seed,
         draw=draw,
     )
+
+
+def check_seed(seed: object) -> int:
+    """A seed as an int. Raises ValueError unless it is in [0, 2**32)."""
+    expected = f"one of the whole numbers from 0 to {MAX_SEED:,}"
+    return whole("seed", seed, 0, MAX_SEED, expected)
 
 
 def history_of(text_ids: Sequence[int]) -> np.ndarray:

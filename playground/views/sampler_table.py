@@ -6,12 +6,13 @@ from functools import cached_property
 
 import numpy as np
 
+from playground.models.places import whole
 from playground.samplers import NO_TOKEN, PRESETS, SamplerValues, preset
 from playground.samplers.recorded import recorded_picks
 from playground.tokenizers import Tokenizer
 from playground.views.amounts import percent, tokens
 from playground.views.labels import labels
-from playground.views.sampler_lab import history_of
+from playground.views.sampler_lab import check_seed, history_of
 from playground.views.view import Table
 
 YOURS = "your chain"
@@ -120,6 +121,7 @@ def sampler_table_view(
 
     Arguments as for `sampler_lab_view`.
     """
+    seed, draw = check_seed(seed), whole("draw", draw, 0)
     asked = samplers_of(values)
     picks, record = recorded_picks(
         logits, list(asked.values()), seed, draw, history_of(text_ids)

@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from playground.models.places import whole
 from playground.tokenizers import Tokenizer
 from playground.views.labels import MAX_CHARACTERS, labels
 
@@ -111,6 +112,7 @@ def _line_begins(before: str, text: str) -> bool:
 
 def even_units(num_tokens: int, most: int) -> TextUnits:
     """At most `most` units of equally many tokens, but for the last."""
+    most = whole("most", most, 1)
     size = -(-num_tokens // most)
     starts = np.arange(0, num_tokens, size, dtype=np.int32)
     ends = np.minimum(starts + size, num_tokens) - 1

@@ -167,7 +167,7 @@ def token_spans_view(
     Raises ValueError for another number of them, and for a score that is none of
     SCORES.
     """
-    if score not in SCORES:
+    if not isinstance(score, str) or score not in SCORES:
         raise ValueError(f"`score` must be one of {', '.join(SCORES)}, got {score!r}.")
     prompt, answer = run.prompt_token_ids, list(run.token_ids)
     if prompt_records and len(prompt_records) != len(prompt):

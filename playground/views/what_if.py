@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from playground.models import Explained, divergence, text_numbers
+from playground.models.places import whole
 from playground.views.explained_text import (
     Progress,
     Stopped,
@@ -128,6 +129,7 @@ def windows_to_try(num_tokens: int, own: int) -> tuple[int, ...]:
     >>> windows_to_try(100, own=24)
     (8, 16, 24, 32, 64, 100)
     """
+    num_tokens, own = whole("num_tokens", num_tokens, 1), whole("own", own, 1)
     windows = {min(own, num_tokens), num_tokens}
     size = SMALLEST
     while size < num_tokens:
@@ -166,6 +168,7 @@ def what_if_view(
     length, own = len(explained), explained.sliding_window
     if windows is None:
         windows = windows_to_try(length, own)
+    windows = [whole("windows", window, 1) for window in windows]
     tried = sorted({own, *(min(window, length) for window in windows)})
     surprisal, changed = [], []
     for done, window in enumerate(tried):

@@ -15,6 +15,8 @@ from typing import Protocol
 
 import numpy as np
 
+from playground.models.places import whole
+
 OUT_OF_REACH = 0
 
 
@@ -32,10 +34,9 @@ class Window:
     own: int | None = None
 
     def __post_init__(self) -> None:
-        if self.size is not None and self.size < 1:
-            raise ValueError(f"A window has at least 1 token, got {self.size}.")
-        if self.num_layers < 1:
-            raise ValueError(f"A model has at least 1 layer, got {self.num_layers}.")
+        if self.size is not None:
+            whole("sliding_window", self.size, 1, expected="at least 1 token")
+        whole("num_layers", self.num_layers, 1, expected="at least 1 layer")
 
     def first_seen(self, position: int, layers: int = 1) -> int:
         """The first position that the token at `position` depends on after `layers`."""
@@ -76,7 +77,8 @@ class _Layers(Protocol):
 def window_of(backbone: _Layers, wanted: int | None = None) -> Window:
     """The window of a run on this model: the one that was asked for, or its own."""
     own = backbone.sliding_window
-    return Window(size=wanted or own, num_layers=backbone.num_layers, own=own)
+    size = own if wanted is None else wanted
+    return Window(size=size, num_layers=backbone.num_layers, own=own)
 
 
 def counted(number: int, noun: str) -> str:

@@ -8,6 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
+from playground.models.places import whole
 from playground.views.view import Table
 from playground.views.window import OUT_OF_REACH, Window, counted, span
 
@@ -92,6 +93,7 @@ class RulerView:
 
 def ruler_view(labels: tuple[str, ...], num_prompt: int, window: Window) -> RulerView:
     """A text and its window. Raises ValueError for an empty text."""
+    num_prompt = whole("num_prompt", num_prompt, 0)
     if not labels or not 0 <= num_prompt <= len(labels):
         raise ValueError(
             f"A ruler needs a text whose prompt is part of it, got {len(labels)} "

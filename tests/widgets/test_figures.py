@@ -2,7 +2,9 @@
 
 import re
 import sys
+from inspect import signature
 
+import numpy as np
 import pytest
 
 import widgets
@@ -81,6 +83,70 @@ def test_a_layer_without_a_head_shows_all_heads(run):
         widgets.show_attention(run, layer=3)
     with pytest.raises(ValueError, match="There are 12 new tokens, none is number 12"):
         widgets.show_candidates(run, 12)
+
+
+BOUNDS = {  # of 12 new tokens, 3 layers, 4 heads that share 2
+    ("show_candidates", "index"): (-12, 11),
+    ("show_sampler_lab", "index"): (-12, 11),
+    ("show_samplers", "index"): (-12, 11),
+    ("show_ruler", "sliding_window"): (1, None),
+    ("show_mask", "shorter"): (1, 7),
+    ("show_reach", "position"): (0, "T"),
+    ("show_reach", "sliding_window"): (1, None),
+    ("show_mass_cut", "sliding_window"): (1, None),
+    ("show_attention", "layer"): (0, 2),
+    ("show_attention", "head"): (0, 3),
+    ("show_attention", "sliding_window"): (1, None),
+    ("show_head_groups", "layer"): (0, 2),
+    ("show_rollout", "position"): ("-T", "T"),
+    ("show_logit_lens", "position"): ("-T", "T"),
+    ("show_salience", "index"): (-12, 11),
+    ("show_keys", "layer"): (0, 2),
+    ("show_keys", "head"): (0, 1),
+}
+CAN_BE_NONE = {"sliding_window", "shorter", "head"}
+
+
+@pytest.mark.parametrize(("name", "argument"), BOUNDS)
+def test_a_place_that_is_not_there_is_refused_by_name(run, name, argument):
+    """A picture of another place would look as right."""
+    show, length = getattr(widgets, name), len(run.views.text_ids)
+    named = {"-T": -length, "T": length - 1}
+    low, high = (named.get(bound, bound) for bound in BOUNDS[name, argument])
+    layered = "layer" in signature(show).parameters and argument != "layer"
+    rest = {"layer": 0} if layered else {}
+    for fine in (low, np.int64(low), low + 3 if high is None else high):
+        show(run, **rest, **{argument: fine})
+    wrong = [low - 1, -500, True, 1.0, "1", [1]]
+    wrong += [] if high is None else [high + 1, 999]
+    wrong += [] if argument in CAN_BE_NONE or name == "show_reach" else [None]
+    for value in wrong:
+        with pytest.raises(ValueError, match=f"`{argument}` must be .*, got"):
+            show(run, **rest, **{argument: value})
+
+
+def test_every_number_of_a_picture_is_tried_there():
+    taken = {
+        (name, argument)
+        for name in PICTURES
+        for argument, about in signature(getattr(widgets, name)).parameters.items()
+        if "int" in str(about.annotation) and "Sequence" not in str(about.annotation)
+    }
+    assert taken == set(BOUNDS)
+
+
+def test_windows_and_units_that_cannot_be_are_refused(run):
+    for windows in ((0,), (-3, 4), (True,), (2.5,), ("8",)):
+        with pytest.raises(ValueError, match="`windows` must be"):
+            widgets.show_windows(run, windows)
+    for by in ("letter", None, 3):
+        with pytest.raises(ValueError, match="`by`"):
+            widgets.show_attention(run, 0, 0, by=by)
+    with pytest.raises(ValueError, match="give a `head` too"):
+        widgets.show_attention(run, 0, by="word")
+    for score in ("loudness", None, ["rank"]):
+        with pytest.raises(ValueError, match="`score` must be"):
+            widgets.show_tokens(run, score)
 
 
 def test_runs_are_compared_where_they_part(model, run):
