@@ -6,7 +6,9 @@ docstrings, are what callers of the API see.
 """
 
 from collections.abc import Iterable, Sequence
+from functools import reduce
 from itertools import takewhile
+from operator import add
 from typing import Any
 
 from playground.controls import Control
@@ -201,7 +203,8 @@ def _ids(model: MistralCausalLM, **texts: str) -> list[int]:
     """The tokens of some texts as one, each checked under its name."""
     for name, text in texts.items():
         _check(name, text)
-    return model.text_preprocessor.prompt_ids("".join(texts.values()))
+    text, *more = texts.values()  # a chat prompt knows what was typed behind it
+    return model.text_preprocessor.prompt_ids(reduce(add, more, text))
 
 
 def _check(name: str, text: object) -> None:

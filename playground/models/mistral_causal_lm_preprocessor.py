@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from playground.models.texts import Texts, as_texts
 from playground.presets import PresetsProperty, Progress, describe, say_nothing
-from playground.tokenizers import Tokenizer, render_chat
+from playground.tokenizers import ChatPrompt, Tokenizer, chat_prompt
 
 Padded = dict[str, NDArray[np.int32]]
 NO_CHAT_FORMAT = "This model has no chat template. Switch the chat format off."
@@ -126,33 +126,32 @@ class MistralCausalLMPreprocessor:
     def prompt_ids(self, text: str) -> list[int]:
         """The ids of a prompt; special tokens may be written out in it.
 
+        In a `ChatPrompt` only the template's own are; what was typed is text.
+
         Raises ValueError if the text cannot be encoded.
         """
         if not isinstance(text, str):
             raise ValueError(f"A prompt must be a string, got {type(text).__name__}.")
-        ids = self.tokenizer.tokenize(text, special=True)
-        start = self.tokenizer.start_token_id
-        if self.add_start_token and start is not None and ids[:1] != [start]:
-            ids = [start, *ids]
-        return ids
+        tokenizer = self.tokenizer
+        start = [] if tokenizer.start_token_id is None else [tokenizer.start_token_id]
+        starts = start if self.add_start_token else []
+        if not isinstance(text, ChatPrompt):
+            ids = tokenizer.tokenize(text, special=True)
+        elif text.startswith(" "):  # as after a start token that a template writes
+            return tokenizer.tokenize_pieces([*starts, *text.pieces])
+        else:
+            ids = tokenizer.tokenize_pieces(text.pieces)
+        return ids if ids[:1] == start else [*starts, *ids]
 
-    def chat_prompt(self, message: str) -> str:
+    def chat_prompt(self, message: str) -> ChatPrompt:
         """`message` as a person's turn in the model's chat template.
 
-        Raises ValueError if the model has no template or the template fails.
+        Special tokens that are spelt out in it are text like any other. Raises
+        ValueError if the model has no template or the template fails.
         """
-        template = self.tokenizer.chat_template
-        if template is None:
+        if self.tokenizer.chat_template is None:
             raise ValueError(NO_CHAT_FORMAT)
-        return render_chat(
-            template,
-            [{"role": "user", "content": message}],
-            start_token=self._spelling(self.tokenizer.start_token_id),
-            end_token=self._spelling(self.tokenizer.end_token_id),
-        )
-
-    def _spelling(self, token_id: int | None) -> str:
-        return "" if token_id is None else self.tokenizer.id_to_token(token_id)
+        return chat_prompt(self.tokenizer, [{"role": "user", "content": message}])
 
 
 def _for_each(texts: Sequence[Any], weights: Any) -> NDArray[np.float32]:

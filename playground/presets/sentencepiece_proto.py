@@ -36,6 +36,14 @@ def piece(token: str, kind: int, score: float = 0.0) -> bytes:
     return _text(1, _text(1, _spelt(token, kind)) + _float(2, score) + _varint(3, kind))
 
 
+def with_space_prefix(proto: bytes, adds: bool) -> bytes:
+    """The model, which writes a space before a text or does not.
+
+    Of a field that comes twice the later one counts (normalizer_spec.add_dummy_prefix).
+    """
+    return proto + _text(3, _varint(3, adds))
+
+
 def _spelt(token: str, kind: int) -> bytes:
     """Others spell user-defined tokens with spaces, SentencePiece never does."""
     return (token.replace(" ", "▁") if kind == USER_DEFINED else token).encode()

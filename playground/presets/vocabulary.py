@@ -1,6 +1,6 @@
 """Completes a vocabulary: tokens that were added to it, and rows without a token."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,21 @@ from playground.presets.sentencepiece_proto import CONTROL, USER_DEFINED, piece
 
 # The largest real vocabularies have 262,144 tokens; a list of 2**50 would fill memory.
 _MOST_TOKENS = 1 << 20
+
+
+# What ends a turn or a text, by the names that llama.cpp knows (llama-vocab.cpp), and
+# in the last line those that its built-in templates write.
+_ENDS = frozenset([
+    "<|eot_id|>", "<|eom_id|>", "<|im_end|>", "<|end|>", "<|endoftext|>",
+    "<|end_of_text|>", "</s>", "<eos>", "<EOT>", "_<EOT>", "[EOT]", "[EOS]",
+    "<end_of_turn>", "<end_of_utterance>", "<\uff5cend▁of▁sentence\uff5c>",
+    "<|end_of_turn|>", "<|turn_end|>", "<|EOT|>",
+])  # fmt: skip
+
+
+def ends_by_name(tokens: Sequence[str], ids: Iterable[int]) -> list[int]:
+    """Which of these tokens have a name that ends a turn."""
+    return [id_ for id_ in ids if tokens[id_] in _ENDS]
 
 
 @dataclass(frozen=True, kw_only=True)

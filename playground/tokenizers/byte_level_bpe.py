@@ -27,8 +27,7 @@ class ByteLevelBPETokenizer(Tokenizer):
             lead there.
         start_token_id, end_token_id, pad_token_id, special_token_ids, stop_token_ids,
             add_start_token, chat_template: See `Tokenizer`.
-        user_token_ids: Ids of tokens that stand for the very text they are spelt with;
-            they are found in a text before anything else.
+        user_token_ids: Ids of tokens that stand for the very text they are spelt with.
 
     Raises:
         ValueError: A merge of tokens that are not in the vocabulary, a token twice, no
@@ -57,30 +56,32 @@ class ByteLevelBPETokenizer(Tokenizer):
             end_token_id=end_token_id,
             pad_token_id=pad_token_id,
             special_token_ids=special_token_ids,
+            user_token_ids=user_token_ids,
             stop_token_ids=stop_token_ids,
             add_start_token=add_start_token,
             chat_template=chat_template,
         )
         self._letters = byte_letters()
         self._bytes = {letter: byte for byte, letter in enumerate(self._letters)}
-        words = list(user_token_ids)
-        self._literal = self.special_token_ids.union(words)
         self._merger = self._build(merges, ignore_merges)
         self._merger.pre_tokenizer = word_cutter(pre_tokenizer)
-        self._merger.add_tokens([self._tokens[id_] for id_ in words])
 
     def _build(
         self, merges: Sequence[tuple[str, str]], ignore_merges: bool
     ) -> MergeTokenizer:
-        """What merges letters; it knows no special token, so no text can spell one."""
-        names = {self._tokens[id_] for id_ in self.special_token_ids}
+        """What merges letters; it knows no added token, so no text can spell one."""
+        special = {self._tokens[id_] for id_ in self.special_token_ids}
         vocabulary = {
             token: id_
             for id_, token in enumerate(self._tokens)
             if id_ not in self.special_token_ids
         }
-        if len(names) + len(vocabulary) != len(self._tokens):
+        if len(special) + len(vocabulary) != len(self._tokens):
             raise ValueError("The vocabulary has a token twice.")
+        merged = {token for pair in merges for token in (*pair, "".join(pair))}
+        for id_ in self.user_token_ids - self.special_token_ids:
+            if self._tokens[id_] not in merged:
+                del vocabulary[self._tokens[id_]]
         try:
             model = models.BPE(vocabulary, list(merges), ignore_merges=ignore_merges)
         except Exception as error:  # the package raises nothing narrower
@@ -112,7 +113,7 @@ class ByteLevelBPETokenizer(Tokenizer):
         token = self._tokens[token_id]
         if token_id in self.special_token_ids:
             return b""
-        if token_id in self._literal or not self._bytes.keys() >= set(token):
+        if token_id in self.user_token_ids or not self._bytes.keys() >= set(token):
             return token.encode()
         return bytes(self._bytes[letter] for letter in token)
 

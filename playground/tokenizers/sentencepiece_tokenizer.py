@@ -10,6 +10,7 @@ from pathlib import Path
 
 from sentencepiece import SentencePieceProcessor
 
+from playground.tokenizers.added_pieces import without_added_pieces
 from playground.tokenizers.tokenizer import Tokenizer
 
 _SPACE = "▁"  # U+2581, how pieces spell a space
@@ -23,7 +24,8 @@ class MistralTokenizer(Tokenizer):
     SentencePiece writes a space before a text and drops it when decoding; tokens for
     single bytes spell what no other token can. After a special token in a text, such a
     space is only written where there is none: "[INST] hi" becomes "[INST]", "▁hi", as
-    in mistral-common, and "[INST]hi" the same.
+    in mistral-common, and "[INST]hi" the same. User-defined pieces such as
+    "<|im_start|>" are cut out like special tokens, as transformers and llama.cpp do.
 
     Args:
         proto: The serialized model as bytes, the same in base64 (longer than 2,048
@@ -50,7 +52,11 @@ class MistralTokenizer(Tokenizer):
         add_start_token: bool = True,
         chat_template: str | None = None,
     ) -> None:
-        self._pieces = _processor(_proto_bytes(proto))
+        self._proto = _proto_bytes(proto)
+        self._pieces = _processor(self._proto)
+        without, self._added_pieces = without_added_pieces(self._proto)
+        if self._added_pieces:
+            self._pieces = _processor(without)
         ids = range(self._pieces.get_piece_size())
         tokens = [self._pieces.id_to_piece(id_) for id_ in ids]
         for token in (start_token, end_token):
@@ -65,6 +71,7 @@ class MistralTokenizer(Tokenizer):
             end_token_id=tokens.index(end_token),
             pad_token_id=pad_token_id,
             special_token_ids=(id_ for id_ in ids if self._pieces.is_control(id_)),
+            user_token_ids=self._added_pieces,
             stop_token_ids=stop_token_ids,
             add_start_token=add_start_token,
             chat_template=chat_template,
@@ -75,7 +82,7 @@ class MistralTokenizer(Tokenizer):
     @property
     def proto(self) -> bytes:
         """The serialized SentencePiece model."""
-        return bytes(self._pieces.serialized_model_proto())
+        return self._proto
 
     def _find_out_about_leading_spaces(self) -> None:
         """The package does not tell its settings, so some pieces are decoded."""
@@ -88,6 +95,9 @@ class MistralTokenizer(Tokenizer):
         bare = self._ids.get(_SPACE)
         if bare in spaced:
             self.drops_all_leading_spaces = self._pieces.decode([bare, bare]) == ""
+
+    def _added_text(self, token_id: int) -> str:
+        return self._added_pieces[token_id]
 
     def _is_text(self, id_: int) -> bool:
         """Whether the token stands for the characters that it is spelt with."""
@@ -109,10 +119,12 @@ class MistralTokenizer(Tokenizer):
     @cached_property
     def _pieces_as_they_are(self) -> SentencePieceProcessor:
         """The same model, which writes no space before a text."""
-        return _processor(self.proto + _NO_SPACE_PREFIX)
+        return _processor(self._pieces.serialized_model_proto() + _NO_SPACE_PREFIX)
 
     def detokenize(self, token_ids: Sequence[int]) -> str:
-        text: str = self._pieces.decode([self._check(id_) for id_ in token_ids])
+        known = [self._check(id_) for id_ in token_ids]
+        silent = self.special_token_ids & self.user_token_ids
+        text: str = self._pieces.decode([id_ for id_ in known if id_ not in silent])
         return text
 
     def token_bytes(self, token_id: int, *, at_start: bool = False) -> bytes:

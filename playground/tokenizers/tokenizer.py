@@ -1,11 +1,12 @@
 """What every tokenizer of this project does, under keras-hub's names."""
 
 import operator
-import re
 from abc import ABC, abstractmethod
 from codecs import IncrementalDecoder, getincrementaldecoder
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Self
+
+from playground.tokenizers.token_names import TokenNames, is_marker, joined
 
 # Presets make tokenizers, so they lie above and are imported only when asked for.
 
@@ -25,6 +26,8 @@ class Tokenizer(ABC):
     Attributes:
         start_token_id, end_token_id, pad_token_id: Ids, or None if there is none.
         special_token_ids: Ids that stand for no text, such as the start token.
+        user_token_ids: Ids of added tokens: they are found in a text before anything
+            else, as the very characters they stand for.
         stop_token_ids: Ids that end an answer: the end token, and the end of a turn
             where a chat model has one of its own.
         add_start_token: Whether a prompt begins with the start token. `tokenize` never
@@ -40,6 +43,7 @@ class Tokenizer(ABC):
         end_token_id: int | None,
         pad_token_id: int | None,
         special_token_ids: Iterable[int],
+        user_token_ids: Iterable[int] = (),
         stop_token_ids: Iterable[int] = (),
         add_start_token: bool,
         chat_template: str | None,
@@ -49,17 +53,31 @@ class Tokenizer(ABC):
         self.start_token_id = start_token_id
         self.end_token_id = end_token_id
         self.pad_token_id = pad_token_id
-        self.special_token_ids = frozenset(special_token_ids)
-        # A special token may be spelt like another; then its name is meant.
-        self._ids |= {self._tokens[id_]: id_ for id_ in self.special_token_ids}
         ends = () if end_token_id is None else (end_token_id,)
         self.stop_token_ids = frozenset((*ends, *stop_token_ids))
+        self.user_token_ids = frozenset(user_token_ids)
+        # An added token that ends an answer is not a part of its text.
+        silent = self.stop_token_ids & self.user_token_ids
+        self.special_token_ids = silent.union(special_token_ids)
+        # A special token may be spelt like another; then its name is meant.
+        self._ids |= {self._tokens[id_]: id_ for id_ in self.special_token_ids}
         self.add_start_token = add_start_token
         self.chat_template = chat_template
         for id_ in (start_token_id, end_token_id, pad_token_id, *stop_token_ids):
             if id_ is not None:
                 self._check(id_)
-        self._special = _any_of(self._tokens[id_] for id_ in self.special_token_ids)
+        special = {self._tokens[id_]: id_ for id_ in self.special_token_ids}
+        added = {self._added_text(id_): id_ for id_ in self.user_token_ids}
+        words = {
+            name: id_
+            for name, id_ in added.items()
+            if not is_marker(name) and id_ not in self.stop_token_ids
+        }
+        marks = {name: id_ for name, id_ in added.items() if name not in words}
+        self._all = TokenNames(added | special)
+        self._added = TokenNames(added)
+        self._words = TokenNames(words)
+        self._marks = TokenNames(marks | special)
 
     presets = _PresetsProperty()
 
@@ -116,24 +134,57 @@ class Tokenizer(ABC):
                 vocabulary has no tokens.
         """
         _refuse_surrogates(text)
-        if not special or self._special is None:
-            return self._encode(text)
+        return self._ids_of((self._all if special else self._added).split(text))
+
+    def split_marks(self, text: str) -> list[str | int]:
+        """A text in pieces, ids where it spells a special token or a template's mark.
+
+        Marks are added tokens such as "<|im_end|>"; added words stay in the text.
+        """
+        return list(self._marks.split(text))
+
+    def mark_places(self, text: str) -> list[int]:
+        """Where in a text such a token's name begins."""
+        return list(self._marks.places(text))
+
+    def tokenize_pieces(self, pieces: Iterable[str | int]) -> list[int]:
+        """The ids of a text in which only ids stand for special tokens and marks.
+
+        Text is tokenized as in the whole; "<|im_end|>" in it is just these characters.
+
+        Raises:
+            ValueError: As in `tokenize`.
+        """
+        parts = list(joined(pieces))
+        _refuse_surrogates("".join(part for part in parts if isinstance(part, str)))
+        words = (
+            word
+            for part in parts
+            for word in ([part] if isinstance(part, int) else self._words.split(part))
+        )
+        return self._ids_of(words)
+
+    def _ids_of(self, pieces: Iterable[str | int]) -> list[int]:
         ids: list[int] = []
-        for part in self._special.split(text):
-            if part in self._ids and self._ids[part] in self.special_token_ids:
-                ids.append(self._ids[part])
-            elif part:
-                ids += self._encode_after_special(part) if ids else self._encode(part)
+        for piece in pieces:
+            if isinstance(piece, int):
+                ids.append(piece)
+            else:
+                ids += self._encode_after_special(piece) if ids else self._encode(piece)
         return ids
 
     __call__ = tokenize
 
+    def _added_text(self, token_id: int) -> str:
+        """The text for which an added token stands."""
+        return self._tokens[token_id]
+
     @abstractmethod
     def _encode(self, text: str) -> list[int]:
-        """The ids of a text that holds no special token."""
+        """The ids of a text that holds no added token."""
 
     def _encode_after_special(self, text: str) -> list[int]:
-        """The same, where a special token precedes it."""
+        """The same, where a special or added token precedes it."""
         return self._encode(text)
 
     @abstractmethod
@@ -188,12 +239,6 @@ class Tokenizer(ABC):
                 f"Token ids must be in [0, {len(self._tokens) - 1}], got {token_id}."
             )
         return token_id
-
-
-def _any_of(tokens: Iterable[str]) -> re.Pattern[str] | None:
-    """Splits a text at these tokens and keeps them; the longest wins."""
-    by_length = sorted((token for token in tokens if token), key=len, reverse=True)
-    return re.compile(f"({'|'.join(map(re.escape, by_length))})") if by_length else None
 
 
 def _refuse_surrogates(text: str) -> None:

@@ -12,11 +12,13 @@ from playground.presets.sentencepiece_proto import (
     USER_DEFINED,
     sentencepiece_proto,
 )
+from playground.presets.vocabulary import ends_by_name
 from playground.tokenizers import (
     ByteLevelBPETokenizer,
     MistralTokenizer,
     Tokenizer,
 )
+from playground.tokenizers.builtin_templates import BUILT_IN
 from playground.tokenizers.word_patterns import PRE_TOKENIZERS, PreTokenizer
 
 _KINDS = range(1, 7)
@@ -34,15 +36,16 @@ _USED = frozenset([
     "model", "pre", "tokens", "token_type", "scores", "merges", "add_bos_token",
     "add_space_prefix", "remove_extra_whitespaces", "bos_token_id", "eos_token_id",
     "eot_token_id", "eom_token_id", "padding_token_id", "unknown_token_id",
+    "fim_pad_token_id", "fim_rep_token_id", "fim_sep_token_id",
 ])
 # Names of special tokens that no decoder here asks for.
 _HARMLESS = frozenset([
     "seperator_token_id", "cls_token_id", "mask_token_id", "prefix_token_id",
     "suffix_token_id", "middle_token_id", "fim_pre_token_id", "fim_suf_token_id",
-    "fim_mid_token_id", "fim_pad_token_id", "fim_rep_token_id", "fim_sep_token_id",
-    "token_type_count",
+    "fim_mid_token_id", "token_type_count",
 ])
 # fmt: on
+_ENDS = ("eot", "eom", "fim_pad", "fim_rep", "fim_sep")
 _ONLY_FALSE = frozenset(["add_eos_token", "add_sep_token"])
 _CHAT_TEMPLATE = "tokenizer.chat_template"
 
@@ -108,7 +111,7 @@ def _byte_level_bpe(file: GGUFFile) -> Tokenizer:
         pad_token_id=_id(file, "padding", len(tokens)),
         special_token_ids=_ids_of_kind(CONTROL, kinds),
         user_token_ids=_ids_of_kind(USER_DEFINED, kinds),
-        stop_token_ids=_ends_of_turn(file, len(tokens)),
+        stop_token_ids=_ends_of_turn(file, tokens, kinds),
         add_start_token=_get(file, "add_bos_token", bool, pre_tokenizer in WHOLE_WORDS),
         chat_template=_chat_template(file),
     )
@@ -130,10 +133,11 @@ def _sentencepiece(file: GGUFFile) -> Tokenizer:
     tokens = _strings(file, "tokens")
     start = _id(file, "bos", len(tokens), 1) or 0
     end = _id(file, "eos", len(tokens), 2) or 0
+    kinds = _kinds(file, len(tokens))
     proto = sentencepiece_proto(
         tokens,
         _numbers(file, "scores", len(tokens), "f"),
-        _kinds(file, len(tokens)),
+        kinds,
         add_space_prefix=_get(file, "add_space_prefix", bool, True),
         remove_extra_spaces=_get(file, "remove_extra_whitespaces", bool, False),
     )
@@ -142,7 +146,7 @@ def _sentencepiece(file: GGUFFile) -> Tokenizer:
         start_token=tokens[start],
         end_token=tokens[end],
         pad_token_id=_id(file, "padding", len(tokens)),
-        stop_token_ids=_ends_of_turn(file, len(tokens)),
+        stop_token_ids=_ends_of_turn(file, tokens, kinds),
         add_start_token=_get(file, "add_bos_token", bool, True),
         chat_template=_chat_template(file),
     )
@@ -197,9 +201,13 @@ def _id(
     return id_
 
 
-def _ends_of_turn(file: GGUFFile, count: int) -> list[int]:
-    ids = [_id(file, name, count) for name in ("eot", "eom")]
-    return [id_ for id_ in ids if id_ is not None]
+def _ends_of_turn(
+    file: GGUFFile, tokens: Sequence[str], kinds: Sequence[int]
+) -> list[int]:
+    """Where llama.cpp ends an answer: tokens that the file says, and some by name."""
+    ids = [_id(file, name, len(tokens)) for name in _ENDS]
+    added = [*_ids_of_kind(CONTROL, kinds), *_ids_of_kind(USER_DEFINED, kinds)]
+    return [id_ for id_ in ids if id_ is not None] + ends_by_name(tokens, added)
 
 
 def _pair(merge: str) -> tuple[str, str]:
@@ -210,7 +218,15 @@ def _pair(merge: str) -> tuple[str, str]:
 
 
 def _chat_template(file: GGUFFile) -> str | None:
+    """Jinja; where the file has a name, that of a template of llama.cpp's."""
     template = file.metadata.get(_CHAT_TEMPLATE)
     if template is not None and not isinstance(template, str):
         raise ValueError(f"{_CHAT_TEMPLATE} must be a text")
-    return template
+    if template is None or "{" in template:
+        return template
+    if template.strip() not in BUILT_IN:
+        raise ValueError(
+            f"{_CHAT_TEMPLATE} is {shown(template)}, which is neither a template nor "
+            f"the name of one that is supported: {', '.join(BUILT_IN)}"
+        )
+    return BUILT_IN[template.strip()]

@@ -2,8 +2,10 @@
 
 `tokenizer.model` is SentencePiece's own file and `tekken.json` Mistral's own; what a
 folder has of them comes first. `tokenizer.json` is read where it is alone: beside the
-others it is a conversion of theirs, and some are known to cut words differently. Which
-tokens start and end a text, and the chat template, lie in other files.
+others it is a conversion of theirs, and some are known to cut words differently. But
+whoever tunes a model adds tokens there, so it says which there are, and what reserved
+ones are called. Which tokens start and end a text, and the chat template, lie in other
+files.
 """
 
 from collections.abc import Mapping
@@ -30,12 +32,15 @@ from playground.presets.sentencepiece_proto import (
     CONTROL,
     NORMAL,
     UNKNOWN,
+    USER_DEFINED,
     sentencepiece_proto,
+    with_space_prefix,
 )
 from playground.presets.vocabulary import (
     AddedToken,
     added_token,
     complete,
+    ends_by_name,
     extended_proto,
 )
 from playground.tokenizers import ByteLevelBPETokenizer, MistralTokenizer, Tokenizer
@@ -103,22 +108,47 @@ def _from_model(folder: _Folder) -> Tokenizer:
 
 
 def _from_tekken(folder: _Folder) -> Tokenizer:
+    """Mistral's own file, with the tokens that a fine-tune named or added.
+
+    Words come from tekken.json, names of special and added tokens from tokenizer.json,
+    if that has the same words; with others it is a tokenizer of its own, and counts.
+    """
     found = parse_tekken_json(read_json(folder.path / "tekken.json"))
-    named = found.tokens[: found.num_special_tokens]
-    tokens = complete(dict(enumerate(found.tokens)), [], folder.vocabulary_size)
+    num_special = found.num_special_tokens
+    own = dict(enumerate(found.tokens))
+    if not _has_these_words(folder, dict(list(own.items())[num_special:])):
+        return _from_json(folder)
+    added = {token.id: token for token in _added_tokens(folder)}
+    own |= {id_: token.text for id_, token in added.items() if id_ < num_special}
+    tokens = complete(own, _added_tokens(folder), folder.vocabulary_size)
+    words = {id_ for id_, token in added.items() if not token.special}
+    ordinary = range(num_special, len(found.tokens))
+    special = set(range(len(tokens))) - set(ordinary) - words
+    # A special token may be spelt like a word; then its name is meant.
+    names = ["" if id_ in ordinary else token for id_, token in enumerate(tokens)]
     return ByteLevelBPETokenizer(
         tokens,
         found.merges,
         pre_tokenizer=found.pre_tokenizer,
         ignore_merges=True,
-        start_token_id=_id(folder, named, "bos", default="<s>"),
-        end_token_id=_id(folder, named, "eos", default="</s>"),
-        pad_token_id=_id(folder, named, "pad", default="<pad>"),
-        special_token_ids=(*range(len(named)), *range(len(found.tokens), len(tokens))),
-        stop_token_ids=_stop_token_ids(folder),
+        start_token_id=_id(folder, names, "bos", default="<s>"),
+        end_token_id=_id(folder, names, "eos", default="</s>"),
+        pad_token_id=_id(folder, names, "pad", default="<pad>"),
+        special_token_ids=special,
+        user_token_ids=words,
+        stop_token_ids=_stop_token_ids(folder, names),
         add_start_token=_adds_start_token(folder, True),
         chat_template=_chat_template(folder),
     )
+
+
+def _has_these_words(folder: _Folder, words: Mapping[int, str]) -> bool:
+    """Whether a tokenizer.json, if there is one, has each of these under its id."""
+    model = read_optional_json(folder.path / "tokenizer.json").get("model")
+    vocabulary = model.get("vocab") if isinstance(model, dict) else None
+    if not isinstance(vocabulary, dict):
+        return True
+    return all(vocabulary.get(word) == id_ for id_, word in words.items())
 
 
 def _from_json(folder: _Folder) -> Tokenizer:
@@ -144,7 +174,7 @@ def _from_json(folder: _Folder) -> Tokenizer:
         pad_token_id=_id(folder, tokens, "pad"),
         special_token_ids=_special_ids(found, tokens),
         user_token_ids=[token.id for token in found.added if not token.special],
-        stop_token_ids=_stop_token_ids(folder),
+        stop_token_ids=_stop_token_ids(folder, tokens),
         add_start_token=_adds_start_token(folder, found.adds_start_token),
         chat_template=_chat_template(folder),
     )
@@ -160,13 +190,15 @@ def _sentencepiece(
 ) -> Tokenizer:
     start, end = (_id(folder, tokens, name) for name in ("bos", "eos"))
     legacy = folder.settings.get("legacy")
+    if isinstance(adds_space := folder.settings.get("add_prefix_space"), bool):
+        proto = with_space_prefix(proto, adds_space)
     return MistralTokenizer(
         proto,
         start_token="<s>" if start is None else tokens[start],
         end_token="</s>" if end is None else tokens[end],
         space_after_special=legacy if isinstance(legacy, bool) else space_after_special,
         pad_token_id=_id(folder, tokens, "pad"),
-        stop_token_ids=_stop_token_ids(folder),
+        stop_token_ids=_stop_token_ids(folder, tokens),
         add_start_token=_adds_start_token(folder, adds_start_token),
         chat_template=_chat_template(folder),
     )
@@ -203,16 +235,13 @@ def _special_ids(found: TokenizerJSON, tokens: list[str]) -> set[int]:
 
 def _proto(found: TokenizerJSON, tokens: list[str]) -> bytes:
     """The SentencePiece model that splits texts as this tokenizer.json does."""
-    words = [token.text for token in found.added if not token.special]
-    if words:
-        raise ValueError(
-            f"its added token {shown(words[0])} is not special, which is only "
-            "supported beside a tokenizer.model. Add that file"
-        )
     ids = {token: id_ for id_, token in enumerate(tokens)}
     kinds = [NORMAL] * len(tokens)
     for id_ in _special_ids(found, tokens):
         kinds[id_] = CONTROL
+    for added in found.added:
+        if not added.special:
+            kinds[added.id] = USER_DEFINED
     # With a token for each byte none is unknown, but SentencePiece wants that token.
     unknown = found.unknown_token or "<unk>"
     for token, kind in [*((byte, BYTE) for byte in _BYTE_TOKENS), (unknown, UNKNOWN)]:
@@ -259,8 +288,16 @@ def _numbered(folder: _Folder, key: str) -> list[int]:
     return ids
 
 
-def _stop_token_ids(folder: _Folder) -> list[int]:
-    return _numbered(folder, "eos_token_id")
+def _stop_token_ids(folder: _Folder, tokens: list[str]) -> list[int]:
+    """What the files say, and what its chat template writes to end a turn.
+
+    Some files of fine-tunes name only the end of a text, "</s>", where the template
+    ends each turn with "<|im_end|>".
+    """
+    template = _chat_template(folder) or ""
+    ends = ends_by_name(tokens, range(len(tokens)))
+    written = [id_ for id_ in ends if tokens[id_] in template]
+    return [*_numbered(folder, "eos_token_id"), *written]
 
 
 def _adds_start_token(folder: _Folder, default: bool) -> bool:
