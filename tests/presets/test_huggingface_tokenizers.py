@@ -341,11 +341,15 @@ def test_all_ways_to_make_a_token_must_be_listed_together():
             sentencepiece_scores(tokens, merges)
 
 
-def test_an_added_word_needs_the_sentencepiece_file(load, spm_json):
-    word = {"id": 300, "content": "word", "special": False}
+def test_an_added_word_is_cut_out_as_its_package_does(load, spm_json):
+    word = {"id": 300, "content": "word", "special": False, "normalized": False}
+    word |= {"single_word": False, "lstrip": False, "rstrip": False}
     values = spm_json | {"added_tokens": [*spm_json["added_tokens"], word]}
-    with pytest.raises(LoadError, match="'word' is not special"):
-        load(vocabulary_size=301, tokenizer__json=values)
+    tokenizer = load(vocabulary_size=301, tokenizer__json=values)
+    for text in ["word", "lowwordlow", "wordwordlow", "low\nword"]:
+        expected = reference(values).encode(text, add_special_tokens=False).ids
+        assert tokenizer.tokenize(text) == expected, text
+    assert tokenizer.detokenize([300]) == "word"
 
 
 def test_a_vocabulary_larger_than_the_embedding_is_refused(load, tiny_proto):

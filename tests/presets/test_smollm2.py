@@ -65,7 +65,7 @@ def test_its_ids_have_names(checkpoint):
     assert tokenizer.start_token_id == 1
     assert tokenizer.end_token_id == 2
     assert tokenizer.pad_token_id == 2
-    assert tokenizer.stop_token_ids == {2}
+    assert tokenizer.stop_token_ids == {0, 2}  # <|endoftext|> too, as in llama.cpp
     assert tokenizer.id_to_token(2) == "<|im_end|>"
     assert tokenizer.special_token_ids == frozenset(range(17))
     assert tokenizer.add_start_token is False

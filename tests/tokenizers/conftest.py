@@ -1,7 +1,7 @@
 """Small vocabularies of both kinds."""
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 import sentencepiece
@@ -46,11 +46,21 @@ def protos() -> dict[str, bytes]:
 def make_bpe() -> Callable[..., ByteLevelBPETokenizer]:
     """Ids 0 and 1 are special, 2 to 257 the bytes, then merges; more on demand."""
 
-    def make(**settings: object) -> ByteLevelBPETokenizer:
+    def make(more: Sequence[str] = (), **settings: object) -> ByteLevelBPETokenizer:
         merges = [("l", "o"), ("lo", "w"), ("Ġ", "low"), ("1", "2"), ("Ã", "©")]
         tokens = ["<|end|>", "<|user|>", *byte_letters(), *map("".join, merges)]
+        tokens += more
         return ByteLevelBPETokenizer(
             tokens, merges, special_token_ids=[0, 1], **settings
         )
 
     return make
+
+
+@pytest.fixture(scope="module")
+def known():
+    """Any template is a known one, so that a test needs no process for each text."""
+    patch = pytest.MonkeyPatch()
+    patch.setattr("playground.tokenizers.chat._is_known", lambda _: True)
+    yield
+    patch.undo()
