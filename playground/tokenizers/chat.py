@@ -95,12 +95,11 @@ def chat_prompt(
     template's own.
 
     Raises:
-        ValueError: As in `render_chat`; no template; or the template changes what was
-            typed, so that a name in it cannot be told from the template's.
+        ValueError: As in `render_chat`; or the template changes what was typed, so that
+            a name in it cannot be told from the template's.
     """
     template = tokenizer.chat_template
-    if template is None:
-        raise ValueError("This model has no chat template. Switch the chat format off.")
+    assert template is not None, "only asked where there is one"
     start, end = tokenizer.start_token_id, tokenizer.end_token_id
     values = {
         "bos_token": "" if start is None else tokenizer.id_to_token(start),

@@ -7,11 +7,10 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import jinja2
-import markupsafe
 import psutil  # type: ignore[import-untyped]  # it has no types
 
 from playground.tokenizers import chat_template
@@ -40,7 +39,8 @@ def render_apart(
         "conversations": [[dict(each) for each in one] for one in conversations],
         "values": dict(values),
     }
-    packages = {str(Path(str(p.__file__)).parents[1]) for p in (jinja2, markupsafe)}
+    found = [find_spec(name) for name in ("jinja2", "markupsafe")]
+    packages = {str(Path(str(p.origin)).parents[1]) for p in found if p}
     # -I -S: neither variables, nor the working folder, nor site packages' own code.
     command = [sys.executable, "-I", "-S", chat_template.__file__, *sorted(packages)]
     try:

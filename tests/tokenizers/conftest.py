@@ -57,10 +57,7 @@ def make_bpe() -> Callable[..., ByteLevelBPETokenizer]:
     return make
 
 
-@pytest.fixture(scope="module")
-def known():
+@pytest.fixture
+def known(monkeypatch):
     """Any template is a known one, so that a test needs no process for each text."""
-    patch = pytest.MonkeyPatch()
-    patch.setattr("playground.tokenizers.chat._is_known", lambda _: True)
-    yield
-    patch.undo()
+    monkeypatch.setattr("playground.tokenizers.chat._is_known", lambda _: True)

@@ -13,8 +13,8 @@ SMOLLM2 = (
     "{% for message in messages %}{% if loop.first and messages[0]['role'] != 'system' "
     "%}{{ '<|im_start|>system\nYou are a helpful AI assistant named SmolLM, trained by "
     "Hugging Face<|im_end|>\n' }}{% endif %}{{'<|im_start|>' + message['role'] + '\n'"
-    " + message['content'] + '<|im_end|>' + '\n'}}{% endfor %}{% if add_generation_prompt "
-    "%}{{ '<|im_start|>assistant\n' }}{% endif %}"
+    " + message['content'] + '<|im_end|>' + '\n'}}{% endfor %}{% if "
+    "add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
 )
 # The shape of Mistral's first template.
 _MISTRAL = """\
@@ -104,12 +104,12 @@ def test_a_broken_or_hostile_template_is_refused(template):
         "{{ 'a'.center(2 * 10**9) }}",
         "{{ '%1000000000d' % 1 }}",
         "{{ 1000000000 * [1] }}",
-        "{% set n = namespace(x='a' * 10**8) %}{% for i in range(99) %}"
+        "{% set n = namespace(x='a' * 10**6) %}{% for i in range(99) %}"
         "{% set n.x = n.x ~ n.x %}{% endfor %}",
     ],
 )
 def test_a_template_gets_only_so_much_memory(template):
-    with pytest.raises(ValueError, match="The chat template failed: .* 512 MB"):
+    with pytest.raises(ValueError, match=r"The chat template failed: .* 512 MB"):
         render_chat(template, _HELLO)
 
 
