@@ -8,21 +8,22 @@ const [before, after] = element.querySelectorAll("[data-step]");
 
 // The address holds prompt and settings, so a reload or a copied link finds them again;
 // the browser keeps them for the next visit.
-let remembered = "";
+let remembered = null;
 function remember(query) {
   if (query === remembered) return; // a browser refuses an address ten times a second
   remembered = query;
   const own = [...new URLSearchParams(location.search)].filter(([name]) => name.startsWith("__"));
   const kept = new URLSearchParams(own).toString();
   try {
-    localStorage.setItem("mistral-playground", query);
+    if (query) localStorage.setItem("mistral-playground", query);
+    else localStorage.removeItem("mistral-playground"); // too long: an older one is not it
   } catch {} // it may be switched off, or full
   history.replaceState(history.state, "", "?" + [query, kept].filter(Boolean).join("&"));
 }
 
 function draw() {
-  const { number = 0, count = 0, live = false, parent = 0, query = "" } = props.value || {};
-  if (query) remember(query);
+  const { number = 0, count = 0, live = false, parent = 0, query = null } = props.value || {};
+  if (query !== null) remember(query);
   goOn.hidden = number === 0;
   goOn.disabled = step.disabled = live;
   turn.hidden = count < 2;

@@ -65,7 +65,8 @@ def to_widget(control: Control) -> Any:
                 **common,
             )
         case "integer" if not control.optional:
-            return w.IntText(step=control.step or 1, **common)
+            step = control.step or 1
+            return w.IntText(step=step, continuous_update=True, **common)
         case _:
             return w.Text(**typed)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import ipywidgets as w
 
-from playground.hosts.explorer import Focus
+from playground.hosts.explorer import NOTHING_YET, Focus
 from playground.hosts.view_html import message_html
 from playground.models.text_reading import ExplainStopped
 from playground.presets import Progress
@@ -17,8 +17,6 @@ from widgets.fields import wide
 from widgets.look import Snapshot, style_tag
 from widgets.run import Run
 from widgets.shown import Shown, themed_html
-
-NOTHING_YET = "Generate something first: this shows what happened then."
 
 
 class TokenChoice(w.VBox):
@@ -59,9 +57,10 @@ class TokenChoice(w.VBox):
         return Focus(index=index - before)
 
     def _show_name(self, _change: Any = None) -> None:
-        if self._run is not None and self._run.token_ids:
-            name = escape(self._run.explorer.name(self.focus))
-            self._name.value = f'<p class="playground-help">{name}</p>'
+        run, name = self._run, ""
+        if run is not None and run.token_ids:
+            name = escape(run.explorer.name(self.focus))
+        self._name.value = f'<p class="playground-help">{name}</p>'
 
 
 class Pane(Snapshot, w.VBox):

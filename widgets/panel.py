@@ -14,9 +14,9 @@ from playground.hosts.pace import Pace
 from playground.hosts.run_views import TABS
 from playground.hosts.status import (
     STARTING,
-    RunFacts,
     Status,
     engine_status,
+    facts_of,
     fault_status,
     run_status,
 )
@@ -106,10 +106,13 @@ class PlaygroundPanel(Snapshot, w.VBox):
         Or from its new token `position` (from 0), in whose place `token_id` stands.
         Raises ValueError for what is not there.
         """
-        settings = self.settings
-        self._start(
-            lambda: self.session.go_on(settings, position=position, token_id=token_id)
-        )
+        self._go_on(None, position, token_id)
+
+    def _go_on(
+        self, number: int | None, position: int | None, token_id: int | None
+    ) -> None:
+        settings, place = self.settings, {"number": number, "position": position}
+        self._start(lambda: self.session.go_on(settings, **place, token_id=token_id))
 
     def stop(self) -> None:
         """End the run within one step; its text stays."""
@@ -189,7 +192,11 @@ class PlaygroundPanel(Snapshot, w.VBox):
             self._show_status(fault_status(fault))
 
     def _take(self, position: int, token_id: int) -> None:
-        self._try(lambda: self.go_on(position, token_id))
+        """In the run whose candidates are shown, whatever runs by now."""
+        run, _ = self.panes["Candidates"].offered
+        versions = self.session.tree.versions
+        (number,) = (v.number for v in versions if v.run is run.transcript)
+        self._try(lambda: self._go_on(number, position, token_id))
 
     def _open_tab(self, _change: Any = None) -> None:
         chosen = TABS[self.tabs.selected_index or 0]
@@ -224,7 +231,7 @@ class PlaygroundPanel(Snapshot, w.VBox):
     def _listen(self, number: int, run: Run, events: Iterator[Event]) -> None:
         """On a thread of its own: the run's events, drawn a few times a second."""
         pace, transcript = Pace(), run.transcript
-        facts = RunFacts(settings=transcript.settings, token_name=self._token_name)
+        facts = facts_of(transcript, self.engine)
         try:
             for event in events:
                 if number != self._number:
@@ -232,7 +239,6 @@ class PlaygroundPanel(Snapshot, w.VBox):
                 if isinstance(event, Step | Beams):
                     facts.new_tokens = event.index + 1
                 if pace.is_due(event):
-                    facts.seed = transcript.seed
                     live = not isinstance(event, Finished)
                     self._show_status(run_status(event, facts))
                     self.output.show_text(transcript, live)
@@ -256,11 +262,6 @@ class PlaygroundPanel(Snapshot, w.VBox):
     def _show_status(self, status: Status) -> None:
         self._status = status
         self.output.show_status(status)
-
-    def _token_name(self, token_id: int) -> str:
-        model = self.engine.model
-        assert model is not None, "only a loaded model makes tokens"
-        return str(model.text_preprocessor.tokenizer.id_to_token(token_id))
 
     def _watch_model(self) -> None:
         """Until the model is ready, say how far it is; a run says so itself."""

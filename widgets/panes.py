@@ -6,18 +6,31 @@ from typing import Any
 
 import ipywidgets as w
 
-from playground.hosts.explorer import HEADS_CHOICES, HEADS_VIEWS, WINDOW_VIEWS
+from playground.hosts.explorer import (
+    HEADS_CHOICES,
+    HEADS_VIEWS,
+    WINDOW_VIEWS,
+    head_label,
+    places,
+)
 from playground.hosts.form import SAMPLER_KNOBS
 from playground.hosts.learn import tour
+from playground.hosts.run_views import HINTS
+from playground.hosts.stop_builder import (
+    STOP_HELP,
+    STOP_LABEL,
+    STOP_PLACEHOLDER,
+    stop_html,
+)
+from playground.models.text_reading import never
 from playground.presets import Progress
 from playground.settings import GenerationSettings
 from playground.views.amounts import percent
-from playground.views.attention import NOTE
 from playground.views.candidates import CandidatesView, CandidateToken
 from playground.views.token_spans import SCORES
 from playground.views.view import View
 from playground.views.window import window_of
-from widgets.fields import wide
+from widgets.fields import help_line, wide
 from widgets.form import Fields, Form, read
 from widgets.pane import Pane
 from widgets.run import Run
@@ -26,10 +39,11 @@ from widgets.run import Run
 class Candidates(Pane):
     """What each token was chosen from: `Candidates(run)`.
 
-    With `take(position, token_id)` another one can be taken in its place.
+    With `take(position, token_id)` another one can be taken in its place; `offered` is
+    the run and the new token that the list is of.
     """
 
-    hint = "What the model could have said here."
+    hint = HINTS["Candidates"]
 
     def __init__(
         self,
@@ -39,6 +53,7 @@ class Candidates(Pane):
         **rest: Any,
     ) -> None:
         self._take = take
+        self.offered: tuple[Run, int] | None = None
         self.others = w.Dropdown(description="Instead", **wide())
         self.take_button = w.Button(description="Take", disabled=True)
         self.take_button.tooltip = "Take this token, and go on from there"
@@ -50,8 +65,10 @@ class Candidates(Pane):
     def views(self, run: Run, progress: Progress) -> Sequence[View]:
         del progress
         self.take_button.disabled, self.others.options = True, ()
-        view = run.explorer.candidates(self.token.focus)
+        focus = self.token.focus
+        view = run.explorer.candidates(focus)
         if isinstance(view, CandidatesView):
+            self.offered = run, focus.index
             self._offer([each for each in view.candidates if not each.is_chosen])
         return [view]
 
@@ -63,8 +80,9 @@ class Candidates(Pane):
         self.take_button.disabled = not others
 
     def _take_chosen(self, _button: Any) -> None:
-        if self._take is not None and self.others.value is not None:
-            self._take(self.token.focus.index, self.others.value)
+        """In the place that they were offered for: the focus may have moved on."""
+        if self._take and self.offered and self.others.value is not None:
+            self._take(self.offered[1], self.others.value)
 
 
 class Learn(w.HTML):
@@ -84,7 +102,7 @@ class SamplerLab(Pane):
     In the panel it follows the panel's own knobs.
     """
 
-    hint = "Move the sampler's knobs: the picture follows, nothing is run."
+    hint = HINTS["Sampler lab"]
 
     def __init__(
         self, run: Run | None = None, *, form: Form | None = None, **rest: Any
@@ -118,11 +136,11 @@ class SamplerLab(Pane):
 class WindowExplorer(Pane):
     """What any sliding window lets the text see: `WindowExplorer(run)`."""
 
-    hint = "What the attention window lets the model see of this text."
+    hint = HINTS["Window"]
 
     def __init__(self, run: Run | None = None, **rest: Any) -> None:
         self.view = _views("View", WINDOW_VIEWS)
-        self.window = w.IntText(description="Window", **wide())
+        self.window = w.IntText(description="Window", continuous_update=True, **wide())
         self.window.tooltip = "Tokens that each token sees, itself included."
         super().__init__(run, [self.view, self.window], **rest)
 
@@ -155,22 +173,25 @@ class WindowExplorer(Pane):
 class AttentionViewer(Pane):
     """Where heads look, layer by layer: `AttentionViewer(run)`."""
 
-    hint = NOTE
+    hint = HINTS["Heads"]
 
     def __init__(self, run: Run | None = None, **rest: Any) -> None:
         self.view = _views("View", HEADS_VIEWS)
         self.layer = _number("Layer")
         self.head = _number("Head")
-        super().__init__(run, [self.view, self.layer, self.head], **rest)
-        self.view.observe(self._show_choices, "value")
+        self.run = None
         self._show_choices()
+        self.view.observe(self._show_choices, "value")  # before it is drawn
+        super().__init__(run, [self.view, self.layer, self.head], **rest)
 
     def show(self, run: Run) -> None:
-        if run.token_ids:
-            backbone = run.views.model.backbone
-            self.layer.max = backbone.num_layers - 1
-            self.head.max = backbone.num_query_heads - 1
+        self._show_places(run)
         super().show(run)
+
+    def _show_places(self, run: Run) -> None:
+        if run.token_ids:
+            layers, heads = places(run.views.model, self.view.value)
+            self.layer.max, self.head.max = layers - 1, heads - 1
 
     def views(self, run: Run, progress: Progress) -> Sequence[View]:
         which, focus = self.view.value, self.token.focus
@@ -179,6 +200,9 @@ class AttentionViewer(Pane):
 
     def _show_choices(self, _change: Any = None) -> None:
         acting = HEADS_CHOICES.get(self.view.value, ())
+        self.head.description = head_label(self.view.value)
+        if self.run is not None:
+            self._show_places(self.run)
         for name, slider in (("layer", self.layer), ("head", self.head)):
             slider.layout.display = None if name in acting else "none"
 
@@ -186,7 +210,7 @@ class AttentionViewer(Pane):
 class Cache(Pane):
     """Where keys and values lie in memory: `Cache(run)`."""
 
-    hint = "Where keys and values of this text lie in memory."
+    hint = HINTS["Cache"]
     follows_token = False
 
     def views(self, run: Run, progress: Progress) -> Sequence[View]:
@@ -195,19 +219,33 @@ class Cache(Pane):
 
 
 class Tokens(Pane):
-    """The text, each token shaded by a score: `Tokens(run)`."""
+    """The text, each token shaded by a score, and a stop builder: `Tokens(run)`."""
 
-    hint = "All tokens with their numbers."
+    hint = HINTS["Tokens"]
     follows_token = False
 
     def __init__(self, run: Run | None = None, **rest: Any) -> None:
         labels = [(score.label, name) for name, score in SCORES.items()]
         self.score = w.Dropdown(options=labels, description="Coloured by", **wide())
-        super().__init__(run, [self.score], **rest)
+        self.stop_text = w.Text(
+            description=STOP_LABEL, placeholder=STOP_PLACEHOLDER, **wide()
+        )
+        self.stop_view = w.HTML()
+        self.stop_text.observe(self._build_stop, "value")
+        below = [self.stop_text, help_line(STOP_HELP), self.stop_view]
+        super().__init__(run, [self.score], below=w.VBox(below), **rest)
 
     def views(self, run: Run, progress: Progress) -> Sequence[View]:
-        del progress
-        return [run.views.token_spans(self.score.value)]
+        return [run.explorer.tokens(progress, never, self.score.value)]
+
+    def show(self, run: Run) -> None:
+        super().show(run)
+        self._build_stop()
+
+    def _build_stop(self, _change: Any = None) -> None:
+        model = self.run.engine.model if self.run else None
+        tokenizer = model.text_preprocessor.tokenizer if model else None
+        self.stop_view.value = stop_html(tokenizer, self.stop_text.value)
 
 
 def _number(label: str) -> w.IntSlider:

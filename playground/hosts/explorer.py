@@ -13,7 +13,6 @@ from playground.engine import Engine
 from playground.hosts.run_views import RunViews
 from playground.models import Explained, MistralCausalLM, explain, text_numbers
 from playground.models.greedy_texts import greedy_texts
-from playground.models.places import place
 from playground.models.text_reading import Stopped, never
 from playground.presets import Progress, say_nothing
 from playground.settings import GenerationSettings
@@ -57,6 +56,8 @@ HEADS_CHOICES = {
     "Keys": ("layer", "head"),
 }
 """Of which of these a view is; the others look at all layers and heads."""
+_KEY_VALUE_HEADS = ("Keys",)
+"""The views whose head is one that shares keys and values."""
 NOTHING_YET = "Generate something first: this shows what happened then."
 NEW_TOKENS = 24
 """Of each text that greedy search writes for "What if"."""
@@ -68,6 +69,19 @@ class Focus:
 
     index: int
     in_prompt: bool = False
+
+
+def places(model: MistralCausalLM, which: str) -> tuple[int, int]:
+    """From how many layers and heads one of HEADS_VIEWS lets one choose."""
+    backbone = model.backbone
+    shared = which in _KEY_VALUE_HEADS
+    heads = backbone.num_key_value_heads if shared else backbone.num_query_heads
+    return backbone.num_layers, heads
+
+
+def head_label(which: str) -> str:
+    """What the head of one of HEADS_VIEWS is called."""
+    return "Key/value head" if which in _KEY_VALUE_HEADS else "Head"
 
 
 class Source(Protocol):
@@ -186,7 +200,7 @@ class Explorer:
         progress: Progress = say_nothing,
         stopped: Stopped = never,
     ) -> View:
-        """One of HEADS_VIEWS, of a layer and a head of it, both from 0."""
+        """One of HEADS_VIEWS, of a layer and a head of it, both from 0 (`places`)."""
         views, position = self._views, self.position(focus)
         with self._reading:
             text = self._text(progress, stopped)
@@ -209,9 +223,7 @@ class Explorer:
                         text, views.tokenizer, before, None, progress, stopped
                     )
                 case "Keys":
-                    head = place("head", head, text.num_query_heads)
-                    group = text.num_query_heads // text.num_key_value_heads
-                    return key_similarity_view(text, layer, head // group, named)
+                    return key_similarity_view(text, layer, head, named)
                 case _:
                     return layer_view(text, layer)
 
@@ -220,14 +232,17 @@ class Explorer:
         return self._views.ring(), self._views.memory()
 
     def tokens(
-        self, progress: Progress = say_nothing, stopped: Stopped = never
+        self,
+        progress: Progress = say_nothing,
+        stopped: Stopped = never,
+        score: str = "probability",
     ) -> View:
-        """All tokens with their numbers, those of the prompt too."""
+        """All tokens with their numbers, the prompt's too; a score colours them."""
         views = self._views
         with self._reading:
             text = self._text(progress, stopped, views.num_prompt)
             records = records_of(text_numbers(text), views.num_prompt)
-        return token_spans_view(views.tokenizer, views.run, records)
+        return token_spans_view(views.tokenizer, views.run, records, score)
 
     @property
     def holds_text(self) -> bool:

@@ -11,7 +11,7 @@ from playground.sampler_choice import is_search, sampler_of
 from playground.samplers import SamplerValues
 from playground.settings import GenerationSettings
 from playground.transcript import Transcript
-from playground.views.attention import AttentionView, attention_view
+from playground.views.attention import NOTE, AttentionView, attention_view
 from playground.views.band_mask import BandMaskView, band_mask_view
 from playground.views.candidates import CandidatesView, candidates_view
 from playground.views.labels import labels
@@ -37,6 +37,17 @@ TABS = (
     "Learn",
 )
 """In the order in which a host shows them; the last is a text."""
+
+HINTS = {
+    "Candidates": "What the model could have said here. Take another, and it goes on.",
+    "Sampler lab": "Move the sampler's knobs: the picture follows, nothing is run.",
+    "Window": "What the attention window lets the model see of this text.",
+    "Heads": NOTE,
+    "Cache": "Where keys and values of this text lie in memory.",
+    "Compare": "The same prompt and seed through several samplers, at once.",
+    "Tokens": "All tokens with their numbers, and how a stop text is written in them.",
+}
+"""What each tab but the last shows."""
 
 
 def new_token(index: int, count: int) -> int:

@@ -18,6 +18,8 @@ from playground.engine.events import (
 )
 from playground.models import MistralCausalLM
 from playground.settings import GenerationSettings
+from playground.transcript import Transcript
+from playground.views.labels import labels
 
 Phase = Literal["loading", "ready", "busy", "generating", "done", "stopped", "error"]
 
@@ -53,6 +55,20 @@ class RunFacts:
         """Count what `event` brings."""
         if isinstance(event, Step | Beams):
             self.new_tokens = event.index + 1
+
+
+def facts_of(run: Transcript, engine: Engine[MistralCausalLM]) -> RunFacts:
+    """The facts of a run that has begun; its tokens are called as in the tabs."""
+
+    def token_name(token_id: int) -> str:
+        model = engine.model
+        assert model is not None, "only a loaded model makes tokens"
+        return labels(model.text_preprocessor.tokenizer, [token_id])[0]
+
+    written = len(run.token_ids) - run.answered
+    return RunFacts(
+        settings=run.settings, token_name=token_name, new_tokens=written, seed=run.seed
+    )
 
 
 READY = Status(phase="ready", words="Ready")

@@ -8,11 +8,10 @@ from typing import Any
 
 from playground.comparison import Comparison
 from playground.controls import SAMPLERS
-from playground.hosts.view_html import message_html, numbers_html, table_html
+from playground.hosts.view_html import message_html, numbers_html
 from playground.settings import GenerationSettings
 from playground.tokenizers import Tokenizer
 from playground.views.comparison import ComparedRun, ComparisonView, comparison_view
-from playground.views.view import Table
 from playground.web.tab import Tab
 
 SECONDS_BETWEEN_UPDATES = 0.25
@@ -40,18 +39,19 @@ def compared(
         if tab.comparison is not comparison:
             break
         if time.monotonic() - last >= SECONDS_BETWEEN_UPDATES:
-            yield _html(comparison, tokenizer)
+            yield _html(tab, comparison, tokenizer)
             last = time.monotonic()
     if tab.comparison is comparison:
         tab.comparison = None
-        yield _html(comparison, tokenizer)
+        yield _html(tab, comparison, tokenizer)
 
 
-def _html(comparison: Comparison, tokenizer: Tokenizer) -> str:
+def _html(tab: Tab, comparison: Comparison, tokenizer: Tokenizer) -> str:
     runs = [run for run in comparison.runs if run.token_ids]
     if not runs:
         return message_html("Reading the prompt")
-    return comparison_html(comparison_view(tokenizer, runs))
+    tab.compared = comparison_view(tokenizer, runs)
+    return comparison_html(tab.compared)
 
 
 def comparison_html(view: ComparisonView) -> str:
@@ -78,9 +78,3 @@ def _shared(texts: Sequence[str]) -> int:
     together = enumerate(zip(*texts, strict=False))
     differing = (n for n, characters in together if len(set(characters)) > 1)
     return next(differing, min(map(len, texts)))
-
-
-def stop_html(words: str, rows: Sequence[tuple[str, str, str]]) -> str:
-    """How a stop text is written in several places."""
-    table = table_html(Table(columns=("where", "ids", "tokens"), rows=tuple(rows)))
-    return f'<p class="view-caption">{escape(words)}</p>{table}'

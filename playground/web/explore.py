@@ -7,25 +7,26 @@ from typing import Any, Self
 
 import gradio as gr
 
-from playground.controls import MAX_TEXT_LENGTH, unescaped
+from playground.exports import Link, to_query
 from playground.hosts.explorer import HEADS_VIEWS, WINDOW_VIEWS, Focus
 from playground.hosts.long_work import Done, Report, in_steps
 from playground.hosts.run_views import TABS
+from playground.hosts.status import fault_status
+from playground.hosts.stop_builder import stop_html
 from playground.hosts.view_html import message_html, view_html
 from playground.models.text_reading import Stopped, never
 from playground.presets import Progress, say_nothing
 from playground.settings import GenerationSettings
 from playground.views.attention import AttentionView
 from playground.views.candidates import CandidatesView
-from playground.views.labels import visible
-from playground.views.stop_builder import stop_view
+from playground.views.token_spans import SCORES
 from playground.views.view import View
 from playground.web.candidates_html import candidates_html
-from playground.web.comparing import compared, stop_html
+from playground.web.comparing import compared
 from playground.web.links_html import links_html
 from playground.web.open_tabs import OpenTabs
 from playground.web.tab import Tab
-from playground.web.taking_away import download_value, made_of
+from playground.web.taking_away import Pictured, download_value, made_of
 
 PANELS = ("Candidates", "Sampler lab", "Window", "Heads", "Cache", "Tokens")
 """The tabs that show views of the focused token."""
@@ -64,6 +65,13 @@ class Exploration:
     def follow_knobs(self, tab: Tab, request: gr.Request, *sent: Any) -> Iterator[Any]:
         """A knob of the sampler was moved: the lab filters anew."""
         if tab.opened == "Sampler lab":
+            yield from self.show(tab, request, *sent)
+        else:
+            yield _updates()
+
+    def follow_score(self, tab: Tab, request: gr.Request, *sent: Any) -> Iterator[Any]:
+        """The text is coloured by another score: so is the picture of its tokens."""
+        if tab.opened == "Tokens":
             yield from self.show(tab, request, *sent)
         else:
             yield _updates()
@@ -132,34 +140,35 @@ class Exploration:
     def build_stop(self, tab: Tab, text: Any) -> str:
         """How a stop text is written in tokens."""
         model = tab.session.engine.model
-        if model is None or not isinstance(text, str) or not text:
-            return ""
-        typed = unescaped(text[:MAX_TEXT_LENGTH])
+        return stop_html(model and model.text_preprocessor.tokenizer, text)
+
+    def link(self, tab: Tab, prompt: Any, *values: Any) -> dict[str, Any]:
+        """The query of a link to what the form says now."""
+        tab.files += 1
         try:
-            view = stop_view(model.text_preprocessor.tokenizer, typed)
+            settings = self._settings_of(values)
+            link = Link(prompt=str(prompt), settings=settings, preset=tab.link_name)
+            return {"link": to_query(link), "number": tab.files}
         except ValueError as fault:
-            return message_html(str(fault))
-        rows = [
-            (
-                each.place,
-                " ".join(map(str, each.token_ids)),
-                " ".join(map(visible, each.pieces)),
-            )
-            for each in view.tokenisations
-        ]
-        return stop_html(view.words, rows)
+            words = fault_status(fault).words
+            return {"fault": words, "offer": "run", "number": tab.files}
 
     def take_away(self, tab: Tab, event: gr.EventData, *sent: Any) -> dict[str, Any]:
-        """A file of the latest run; pictures are those of the open tab."""
+        """A file of the latest run; pictures are all those that the open tab shows."""
         data = event._data if isinstance(event._data, dict) else {}
 
-        def views() -> Sequence[View]:
+        def pictured() -> Pictured:
+            if tab.opened == "Learn":
+                raise ValueError("This tab has no picture. Open another one.")
+            if tab.opened == "Compare":
+                return Pictured.of_comparison(tab.compared)
             focus = tab.explorer.focus(tab.focus)
-            return self._views(tab, focus, Asked.of(sent), say_nothing, never)
+            views = self._views(tab, focus, Asked.of(sent), say_nothing, never)
+            return Pictured.of_run(views, tab.explorer.run)
 
         tab.files += 1
         try:
-            made = made_of(tab.session, str(data.get("what")), views)
+            made = made_of(tab.session, str(data.get("what")), pictured)
         except ValueError as fault:
             return {"fault": str(fault), "number": tab.files}
         return download_value(made, tab.files)
@@ -189,14 +198,15 @@ class Exploration:
             case "Cache":
                 return explorer.cache()
             case _:
-                return [explorer.tokens(progress, stopped)]
+                return [explorer.tokens(progress, stopped, asked.score)]
 
 
 @dataclass(frozen=True)
 class Asked:
     """What the browser sends with each question, not checked yet.
 
-    `look` has "dark" and "narrow" in it if the page is; `values` belong to SHOWN.
+    `look` has "dark" and "narrow" in it if the page is, and the score that it colours
+    tokens by; `values` belong to SHOWN.
     """
 
     look: Any
@@ -211,6 +221,12 @@ class Asked:
         """In the order of `TabsParts.choices`, then the values."""
         look, window_view, heads_view, layer, head, *values = sent
         return cls(look, window_view, heads_view, layer, head, values)
+
+    @property
+    def score(self) -> str:
+        """That of the text, if it is coloured by any."""
+        named = [name for name in SCORES if name in str(self.look).split()]
+        return named[0] if named else next(iter(SCORES))
 
 
 def _updates(opened: str = "", html: str = "", where: str | None = None) -> Any:

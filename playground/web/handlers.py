@@ -12,6 +12,7 @@ from playground.controls import BY_NAME
 from playground.engine import Event, Finished
 from playground.exports import read_file
 from playground.hosts.examples import stored_answer
+from playground.hosts.explorer import head_label, places
 from playground.hosts.form import (
     ALL_EXAMPLES,
     KNOBS,
@@ -26,18 +27,18 @@ from playground.hosts.model_card import model_card
 from playground.hosts.pace import paced
 from playground.hosts.status import (
     STARTING,
-    RunFacts,
     Status,
     engine_status,
+    facts_of,
     fault_status,
     run_status,
 )
+from playground.hosts.stop_builder import stop_html
 from playground.models import MistralCausalLM
 from playground.models.chat_format import has_chat_format
 from playground.session import MAX_PROMPT_CHARACTERS, Session
 from playground.settings import GenerationSettings
 from playground.views.amounts import tokens
-from playground.views.labels import labels
 from playground.views.window import window_of
 from playground.web.offer import Offer, split_name
 from playground.web.open_tabs import OpenTabs
@@ -98,12 +99,13 @@ class Handlers:
             tab.told = True
             words = f"This link asks for {', and for '.join(faults)}."
             status = fault_status(ValueError(words)).value()
-        shown = [
-            gr.update(value=value, visible=control.acts_on(sampler))
+        shown = {
+            control.name: gr.update(value=value, visible=control.acts_on(sampler))
             for control, value in zip(SHOWN, values, strict=True)
-        ]
-        chains = gr.update(visible=sampler == "chain")
-        return link.prompt, tab.model, status, chains, *shown
+        }
+        told, chains, *_ = knobs_for(sampler)
+        shown["sampler"] |= told
+        return link.prompt, tab.model, status, chains, *shown.values()
 
     def choose(self, tab: Tab, name: Any, chat: Any = True) -> Updates:
         """Another model: its last answer, and then as `refresh`.
@@ -234,6 +236,26 @@ class Handlers:
         session = tab.session
         return tab.drawn.whole(session.transcript, session.engine.model)
 
+    def follow(
+        self, tab: Tab, which: Any, layer: Any, head: Any, prompt: Any, stop_text: Any
+    ) -> Updates:
+        """What the view `which` lets one choose, and texts in tokens, by the model.
+
+        Sliders for layer and head, the prompt's count, how a stop text is written. What
+        the model before had and this one lacks is not chosen any more.
+        """
+        model = tab.session.engine.model
+        if model is None:
+            return gr.skip(), gr.skip(), gr.skip(), gr.skip()
+        numbers = places(model, str(which))
+        sliders = [_slider(*each) for each in zip(numbers, (layer, head), strict=True)]
+        sliders[1] |= {"label": head_label(str(which))}
+        return (
+            *sliders,
+            self.count(tab, prompt),
+            stop_html(model.text_preprocessor.tokenizer, stop_text),
+        )
+
     def stop(self, tab: Tab) -> None:
         """End the tab's run; the run itself then shows why it stopped."""
         tab.stop()
@@ -274,12 +296,14 @@ class Handlers:
         self, tab: Tab, number: int, events: Iterator[Event]
     ) -> Iterator[Updates]:
         session, query = tab.session, None
-        facts = self._facts(session)
+        assert session.transcript is not None, "a run has begun"
+        facts = facts_of(session.transcript, session.engine)
         for event in paced(events, facts.note):
             if number != tab.latest_run:
                 return  # a later run draws now
             live = not isinstance(event, Finished)
-            query, model = query or query_for(session), session.engine.model
+            query = query_for(session) if query is None else query
+            model = session.engine.model
             yield (
                 tab.drawn.value(session.transcript, model, live),
                 run_status(event, facts).value(),
@@ -287,24 +311,12 @@ class Handlers:
                 answers_value(session, live, query),
             )
 
-    def _facts(self, session: Session) -> RunFacts:
-        run = session.transcript
-        assert run is not None, "a run has begun"
-
-        def token_name(token_id: int) -> str:
-            model = session.engine.model
-            assert model is not None, "only a loaded model makes tokens"
-            return labels(model.text_preprocessor.tokenizer, [token_id])[0]
-
-        return RunFacts(settings=run.settings, token_name=token_name, seed=run.seed)
-
     def _shown(self, tab: Tab) -> Updates:
         """Output, status, Stop and answers of a run that is over."""
         session = tab.session
         run, status = session.transcript, engine_status(session.engine)
         if run is not None:
-            facts = self._facts(session)
-            facts.new_tokens = len(run.token_ids) - run.answered
+            facts = facts_of(run, session.engine)
             end = run.finished or Finished(reason="cancelled")
             status = run_status(end, facts)
         return (
@@ -327,11 +339,12 @@ def answers_value(session: Session, live: bool, query: str | None) -> dict[str, 
     """What assets/answers.js draws: which answer this is, and what can be done.
 
     The browser keeps `query` from a run's beginning on, so that it is there if this
-    process, or the tab, does not live to its end.
+    process, or the tab, does not live to its end. What is too long for an address has
+    "", and None is nothing new.
     """
     version = session.version
     return {
-        "query": query or "",
+        "query": query,
         "number": version.number + 1 if version else 0,
         "count": len(session.tree.versions),
         "live": live,
@@ -345,17 +358,18 @@ def _name(tab: Tab) -> str:
 
 
 def _fitting(tab: Tab, chat: Any) -> Updates:
-    """Chat format, how far the sliders for layer and head go, and examples."""
+    """Chat format and examples."""
     model = tab.session.engine.model
     examples = examples_for(_name(tab), model is None or has_chat_format(model))
     labels = [gr.update(value=example.label) for example in examples]
-    format_of_prompt = gr.update(**_fitting_chat(tab, model, chat))
-    if model is None:
-        return format_of_prompt, gr.skip(), gr.skip(), *labels
-    backbone = model.backbone
-    last = backbone.num_layers - 1, backbone.num_query_heads - 1
-    places = (gr.update(maximum=place) for place in last)
-    return format_of_prompt, *places, *labels
+    return gr.update(**_fitting_chat(tab, model, chat)), *labels
+
+
+def _slider(number: int, chosen: Any) -> dict[str, Any]:
+    """One of `number` places, from 0."""
+    update: dict[str, Any] = gr.update(maximum=number - 1)
+    there = isinstance(chosen, int | float) and 0 <= chosen < number
+    return update if there else update | {"value": number - 1}
 
 
 def _fitting_chat(

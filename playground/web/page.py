@@ -1,5 +1,6 @@
 """Builds the page: the parts of the layout, each connected to its handler."""
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -112,9 +113,13 @@ def _connect(
     _then_show(opened.then, parts, exploration.show, shown)
     turn = parts.answers.select(handlers.turn, parts.tab, runs, **AT_ONCE)
     _then_show(turn.then, parts, exploration.show, shown)
-    _connect_tabs(parts, exploration, shown)
-    parts.prompt.input(
-        handlers.count, [parts.tab, parts.prompt], parts.counted, **AS_TYPED
+    _connect_tabs(parts, handlers, exploration, shown)
+    parts.prompt.change(
+        handlers.count,
+        [parts.tab, parts.prompt],
+        parts.counted,
+        js=_settled("count"),
+        **AS_TYPED,
     )
     parts.stop.click(handlers.stop, parts.tab, None, **AT_ONCE)
     parts.output.input(handlers.whole, parts.tab, parts.output, **AT_ONCE)
@@ -128,8 +133,7 @@ def _connect(
         preprocess=False,
         **AT_ONCE,
     )
-    places = [parts.tabs.layer, parts.tabs.head]
-    fitting = [parts.controls["chat"], *places, *parts.examples]
+    fitting = [parts.controls["chat"], *parts.examples]
     progress = [parts.card, parts.status, parts.timer, *fitting]
     chosen = parts.model.input(
         handlers.choose,
@@ -138,6 +142,7 @@ def _connect(
         preprocess=False,
         **AT_ONCE,
     )
+    _follow(chosen.then, parts, handlers)
     _then_show(chosen.then, parts, exploration.show, shown)
     asking: dict[str, Any] = {
         "fn": handlers.refresh,
@@ -146,12 +151,12 @@ def _connect(
         "preprocess": False,
         **AT_ONCE,
     }
-    parts.timer.tick(**asking)
+    _follow(parts.timer.tick(**asking).then, parts, handlers)
     restored = [parts.prompt, parts.model, parts.status, parts.chains, *shown]
     asked = [parts.tab, parts.tabs.look]
     js = read_asset("asked.js")
     opened = demo.load(handlers.restore, asked, restored, js=js, **AT_ONCE)
-    opened.then(**asking)
+    _follow(opened.then(**asking).then, parts, handlers)
     demo.load(None, js=read_asset("keys.js"), api_visibility="private")
     demo.unload(handlers.leave)
     gr.api(
@@ -163,20 +168,31 @@ def _connect(
         gr.api(endpoint, api_name=name, **ASKING)
 
 
-def _connect_tabs(parts: Parts, exploration: Exploration, shown: list[Any]) -> None:
+def _connect_tabs(
+    parts: Parts, handlers: Handlers, exploration: Exploration, shown: list[Any]
+) -> None:
     tabs = parts.tabs
     _then_show(tabs.tabs.select, parts, exploration.open, shown)
     _then_show(parts.output.select, parts, exploration.focus, shown)
-    for choice in (tabs.window_view, tabs.heads_view):
-        _then_show(choice.input, parts, exploration.show, shown)
+    _then_show(tabs.window_view.input, parts, exploration.show, shown)
+    turned = _follow(tabs.heads_view.input, parts, handlers)
+    _then_show(turned.then, parts, exploration.show, shown)
     for place in (tabs.layer, tabs.head):
-        _then_show(place.release, parts, exploration.show, shown)
+        _then_show(place.change, parts, exploration.show, shown, settled="place")
+    _then_show(parts.score.input, parts, exploration.follow_score, shown)
     tabs.export.select(
         exploration.take_away,
         [parts.tab, *tabs.choices, *shown],
         tabs.export,
         js=LOOK,
         **ON_TEXT,
+    )
+    tabs.export.submit(
+        exploration.link,
+        [parts.tab, parts.prompt, *shown],
+        tabs.export,
+        preprocess=False,
+        **AT_ONCE,
     )
     tabs.compare.click(
         exploration.compare,
@@ -185,13 +201,38 @@ def _connect_tabs(parts: Parts, exploration: Exploration, shown: list[Any]) -> N
         **RUNNING,
         **ON_MODEL,
     )
-    tabs.stop_text.input(
-        exploration.build_stop, [parts.tab, tabs.stop_text], tabs.stop_view, **AS_TYPED
+    tabs.stop_text.change(
+        exploration.build_stop,
+        [parts.tab, tabs.stop_text],
+        tabs.stop_view,
+        js=_settled("stop"),
+        **AS_TYPED,
     )
     for control in (*KNOBS, BY_NAME["sampler"]):
         knob: Any = parts.controls[control.name]
-        moved = knob.release if isinstance(knob, gr.Slider) else knob.input
-        _then_show(moved, parts, exploration.follow_knobs, shown)
+        _then_show(knob.change, parts, exploration.follow_knobs, shown, settled="knobs")
+
+
+def _settled(what: str, sent: str = "sent") -> str:
+    """JavaScript that sends the values once they stay for a moment (assets/keys.js).
+
+    So pictures follow keys, typing, dragging and what fills a field, and the last of a
+    row of changes alone is asked about.
+    """
+    return f"(...sent) => window.playgroundSettled({json.dumps(what)}, {sent})"
+
+
+def _follow(event: Any, parts: Parts, handlers: Handlers) -> Any:
+    """After `event` what can be chosen is what the model in use has."""
+    tabs = parts.tabs
+    places = [tabs.layer, tabs.head]
+    return event(
+        handlers.follow,
+        [parts.tab, tabs.heads_view, *places, parts.prompt, tabs.stop_text],
+        [*places, parts.counted, tabs.stop_view],
+        preprocess=False,
+        **AT_ONCE,
+    )
 
 
 def _let_go(event: Any, parts: Parts) -> None:
@@ -200,13 +241,20 @@ def _let_go(event: Any, parts: Parts) -> None:
 
 
 def _then_show(
-    event: Any, parts: Parts, handler: Callable[..., Any], shown: list[Any]
+    event: Any,
+    parts: Parts,
+    handler: Callable[..., Any],
+    shown: list[Any],
+    settled: str = "",
 ) -> None:
-    """After `event` the open tab shows what `handler` gives."""
+    """After `event` the open tab shows what `handler` gives.
+
+    With `settled`, the name of what changes, once it stays for a moment.
+    """
     event(
         handler,
         [parts.tab, *parts.tabs.choices, *shown],
         [parts.tabs.where, *(parts.tabs.panels[name] for name in PANELS)],
-        js=LOOK,
+        js=_settled(settled, f"({LOOK})(...sent)") if settled else LOOK,
         **ON_TEXT,
     )

@@ -9,6 +9,7 @@ from playground.hosts.explorer import Explorer, Focus
 from playground.hosts.run_views import TABS
 from playground.hosts.span_stream import SpanStream
 from playground.session import Session
+from playground.views.comparison import ComparisonView
 from playground.web.offer import Offer, split_name
 
 
@@ -49,6 +50,9 @@ class Tab:
         self.choices = 0
         """The number of the latest token that was chosen in the browser."""
         self.comparison: Comparison | None = None
+        """The one that goes on."""
+        self.compared: ComparisonView | None = None
+        """What its tab shows."""
         self.drawn = SpanStream()
 
     def __deepcopy__(self, _memo: dict[int, Any]) -> "Tab":
@@ -75,6 +79,13 @@ class Tab:
             session = Session(self.offer.engine(self.model), record=True)
             self._desks[self.model] = Desk(session, Explorer(session))
         return self._desks[self.model]
+
+    @property
+    def link_name(self) -> str:
+        """What a link calls the model in use: its preset's name, if that is enough."""
+        preset = split_name(self.model)[0]
+        names = [name for name in self.offer.names if split_name(name)[0] == preset]
+        return Path(preset if names[0] == self.model else self.model).name
 
     def choose(self, model: str) -> None:
         """Use another model; the run that goes on stops. ValueError: not offered."""

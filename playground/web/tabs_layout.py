@@ -15,21 +15,11 @@ from playground.hosts.explorer import (
 )
 from playground.hosts.form import short_name
 from playground.hosts.learn import tour
-from playground.hosts.run_views import TABS
+from playground.hosts.run_views import HINTS, TABS
+from playground.hosts.stop_builder import STOP_HELP, STOP_LABEL, STOP_PLACEHOLDER
 from playground.hosts.view_html import message_html
-from playground.views.attention import NOTE
 from playground.web.taking_away import KINDS
 from playground.web.theme import read_asset
-
-HINTS = {
-    "Candidates": "What the model could have said here. Take another, and it goes on.",
-    "Sampler lab": "Move the sampler's knobs: the picture follows, nothing is run.",
-    "Window": "What the attention window lets the model see of this text.",
-    "Heads": NOTE,
-    "Cache": "Where keys and values of this text lie in memory.",
-    "Compare": "The same prompt and seed through several samplers, at once.",
-    "Tokens": "All tokens with their numbers, and how a stop text is written in them.",
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,9 +75,9 @@ def draw_tabs() -> TabsParts:
                 panels[name] = _panel(name)
                 if name == "Tokens":
                     stop_text = gr.Textbox(
-                        label="Stop builder",
-                        info=r"Type a stop text to see its tokens. \n is a new line.",
-                        placeholder=r"\n\n",
+                        label=STOP_LABEL,
+                        info=STOP_HELP,
+                        placeholder=STOP_PLACEHOLDER,
                         max_lines=1,
                         elem_id="stop_text",
                     )

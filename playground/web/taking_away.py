@@ -1,8 +1,10 @@
 """A run to take away: link, files, code, pictures. The browser saves what comes."""
 
 import base64
+import re
 from collections.abc import Callable, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Self
 
 from playground.exports import (
     Link,
@@ -15,11 +17,13 @@ from playground.exports import (
     to_query,
 )
 from playground.hosts.form import SHOWN, as_typed
-from playground.plots import picture
+from playground.plots import FileFormat, picture
 from playground.session import Session
 from playground.settings import GenerationSettings
 from playground.tokenizers import Tokenizer
 from playground.transcript import Transcript
+from playground.views.comparison import ComparisonView
+from playground.views.view import View
 
 Made = tuple[str, str, bytes]
 """Name of the file, media type, content."""
@@ -36,11 +40,55 @@ KINDS = {
 }
 
 
-def made_of(session: Session, what: str, views: Callable[[], Sequence[Any]]) -> Made:
-    """One of KINDS from the session's latest run; `views` are those in the open tab.
+@dataclass(frozen=True, kw_only=True)
+class Pictured:
+    """What the open tab shows, and the settings that its pictures are to remember."""
+
+    views: Sequence[View]
+    settings: dict[str, Any]
+
+    @classmethod
+    def of_run(cls, views: Sequence[View], run: Transcript) -> Self:
+        return cls(views=views, settings=run.settings.to_json() | {"seed": run.seed})
+
+    @classmethod
+    def of_comparison(cls, view: ComparisonView | None) -> Self:
+        if view is None:
+            raise ValueError("Compare samplers first: there is no picture yet.")
+        return cls(views=[view], settings={"compared": [r.name for r in view.runs]})
+
+
+def made_of(
+    session: Session, what: str, pictured: Callable[[], Pictured]
+) -> Sequence[Made]:
+    """One of KINDS from the session's latest run, or the pictures in the open tab.
 
     Raises ValueError, in words fit to show, if there is nothing to take.
     """
+    if what in ("png", "svg"):
+        return _pictures("png" if what == "png" else "svg", pictured())
+    return [_file(session, what)]
+
+
+def _pictures(kind: FileFormat, pictured: Pictured) -> Sequence[Made]:
+    """Each by its title: `the-same-logits-through-every-sampler.png`."""
+    media = {"png": "image/png", "svg": "image/svg+xml"}[kind]
+    return [
+        (
+            f"{_file_name(view.title)}.{kind}",
+            media,
+            picture(view, kind, settings=pictured.settings),
+        )
+        for view in pictured.views
+    ]
+
+
+def _file_name(title: str) -> str:
+    words = re.findall(r"[a-z0-9]+", title.lower())
+    return "-".join(words)[:80] or "picture"
+
+
+def _file(session: Session, what: str) -> Made:
     run, model = session.transcript, session.engine.model
     if run is None or model is None or not run.token_ids:
         raise ValueError("Generate something first: there is nothing to take away yet.")
@@ -56,12 +104,6 @@ def made_of(session: Session, what: str, views: Callable[[], Sequence[Any]]) -> 
             return "run.ipynb", "application/x-ipynb+json", notebook(run, tokenizer)
         case "code" | "keras_hub":
             return _code(what, run, tokenizer)
-        case "png" | "svg":
-            settings = run.settings.to_json() | {"seed": run.seed}
-            view = next(iter(views()))
-            kind = "image/png" if what == "png" else "image/svg+xml"
-            made = picture(view, what, settings=settings)
-            return f"picture.{what}", kind, made
         case _:
             raise ValueError(f"Choose one of {', '.join(KINDS)}; got {what!r:.80}.")
 
@@ -71,11 +113,13 @@ def _code(what: str, run: Transcript, tokenizer: Tokenizer) -> Made:
     return f"{what}.py", "text/x-python", write(run, tokenizer).encode()
 
 
-def download_value(made: Made, number: int) -> dict[str, Any]:
-    """What assets/export.js saves; a new `number` tells it that this is a new file."""
-    name, kind, content = made
-    data = base64.b64encode(content).decode()
-    return {"name": name, "kind": kind, "data": data, "number": number}
+def download_value(made: Sequence[Made], number: int) -> dict[str, Any]:
+    """What assets/export.js saves; a new `number` tells it that these are new files."""
+    files = [
+        {"name": name, "kind": kind, "data": base64.b64encode(content).decode()}
+        for name, kind, content in made
+    ]
+    return {"files": files, "number": number}
 
 
 def query_of(prompt: str, settings: GenerationSettings, preset: str) -> str:

@@ -311,10 +311,65 @@ def test_ring_line_and_take_are_of_one_token(tab):
     token(tab, 0).click()
     agree("Token 1 of 5: ␣word0")
     panel(tab, "Compare")
-    tab.get_by_role("button", name="Redo").click()  # to the branch: 2/3 -> 3/3
+    tab.get_by_role("button", name="Undo").click()
+    agree("Token 6 of 6: ␣word5")
+    tab.get_by_role("button", name="Redo").click()
+    agree("Token 5 of 5: ␣word4")
     tab.get_by_role("button", name="Continue", exact=True).click()
     agree("Token 9 of 9: ␣word8")
     output(tab).focus()
     for _ in range(3):
         tab.keyboard.press("ArrowLeft")
     agree("Token 6 of 9: ␣word5")
+
+
+def test_fields_are_heard_by_key_paste_and_button(page, scripted, open_tab):
+    """The count after a paste and a deletion, the lab and the sliders by keys alone."""
+    scripted.allow(None)
+    tab = open_tab(page.url, permissions=["clipboard-read", "clipboard-write"])
+    tab.wait_for_timeout(1000)  # a field is shown a moment before Gradio hears it
+    prompt, counted = tab.get_by_label("Prompt", exact=True), tab.locator("#counted")
+    prompt.focus()
+    tab.evaluate("navigator.clipboard.writeText('Three small words')")
+    tab.keyboard.press("Control+V")
+    expect(counted).to_contain_text("3 tokens")
+    tab.keyboard.press("Control+A")
+    tab.keyboard.press("Delete")
+    expect(counted).to_have_text("")
+    tab.get_by_role("button", name="Continue a story").click()
+    expect(counted).to_contain_text("tokens")
+    slider = tab.locator("#temperature input[type=range]")
+    slider.focus()
+    tab.keyboard.press("ArrowRight")
+    box = tab.locator("#temperature input[type=number]")
+    expect(box).to_have_value("0.75")
+    box.fill("0.3")
+    tab.keyboard.press("Control+Enter")  # still in the box
+    expect(status(tab)).to_contain_text("Stopped")
+    expect(tab).to_have_url(re.compile("temperature=0.3"))
+
+
+def test_a_link_is_copied_from_the_form_and_a_long_one_is_a_file(
+    page, scripted, open_tab
+):
+    scripted.allow(None)
+    tab = open_tab(page.url, permissions=["clipboard-read", "clipboard-write"])
+    tab.get_by_label("New tokens").fill("2")
+    generate(tab, "The run before")
+    expect(tab).to_have_url(re.compile("run\\+before"))
+    tab.get_by_label("Prompt", exact=True).fill("What stands here now")
+    tab.get_by_text("Share and save").click()
+    tab.get_by_role("button", name="Copy link").click()
+    told = tab.locator(".export-told")
+    expect(told).to_contain_text("The link is copied")
+    assert "prompt=What+stands+here+now" in tab.evaluate(
+        "navigator.clipboard.readText()"
+    )
+    generate(tab, "word " * 3000)
+    expect(status(tab)).to_contain_text("Reached 2 new tokens")
+    expect(tab).not_to_have_url(re.compile("prompt"))
+    tab.get_by_role("button", name="Copy link").click()
+    expect(told).to_contain_text("do not arrive")
+    with tab.expect_download() as saved:
+        told.get_by_role("button", name="Run (JSON)").click()
+    assert json.loads(saved.value.path().read_text())["prompt"].startswith("word word")

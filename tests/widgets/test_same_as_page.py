@@ -1,22 +1,36 @@
 """Page and panel are two hosts of one thing."""
 
+import re
+from html import escape
+from types import SimpleNamespace
+
 import gradio as gr
 import pytest
 from gradio_client import Client
 
 from playground.controls import BY_NAME
-from playground.hosts.explorer import HEADS_VIEWS, WINDOW_VIEWS
-from playground.hosts.form import EXAMPLES, as_typed, read_value
+from playground.hosts.explorer import HEADS_VIEWS, WINDOW_VIEWS, Focus
+from playground.hosts.form import EXAMPLES, SHOWN, as_typed, read_value
+from playground.hosts.run_views import HINTS
+from playground.models.text_reading import never
+from playground.presets import say_nothing
 from playground.sampler_choice import sampler_of
 from playground.settings import GenerationSettings
+from playground.views.labels import labels
+from playground.views.token_spans import SCORES
 from playground.web import build
+from playground.web.explore import Asked, Exploration
+from playground.web.handlers import Handlers
+from playground.web.offer import Offer
+from playground.web.tab import Tab
 from tests.scripted import Scripted
 from tests.web.conftest import serve
-from widgets import generate
+from widgets import PlaygroundPanel, generate, show_keys
 from widgets.engines import borrow
 from widgets.form import Form
 
 pytestmark = pytest.mark.usefixtures("no_drawing")
+REQUEST = SimpleNamespace(session_hash="one")
 BESIDE_THE_TEXT = "strip_prompt"
 
 
@@ -160,3 +174,135 @@ def test_the_same_text_and_records_from_page_panel_and_python(model, panel_for):
     assert [s.record.rank for s in steps] == [t.rank for t in run.tokens]
     after = [step.record.chain_logprob for step in steps]
     assert after == [token.chain_logprob for token in run.tokens]
+
+
+VIEWS = [
+    ("Candidates", ""),
+    ("Sampler lab", ""),
+    *(("Window", view) for view in WINDOW_VIEWS),
+    *(("Heads", view) for view in HEADS_VIEWS),
+    ("Cache", ""),
+    *(("Tokens", score) for score in SCORES),
+]
+
+
+@pytest.fixture(scope="module", params=[None, 5], ids=["as trained", "window 5"])
+def hosts(request, model):
+    """A page's tab and a panel that look at one run, with the same choices."""
+    engine = borrow(model)
+    assert engine.wait().phase == "ready"
+    panel = PlaygroundPanel(model)
+    settings = SETTINGS | {"sliding_window": request.param}
+    panel.generate("the sea", **settings)
+    assert panel.join(60)
+    tab = Tab(Offer("tiny", engine))
+    tab.session.open(panel.run.transcript)
+    handlers = Handlers(tab.offer, 4096)
+    exploration = Exploration(handlers.settings_on_page, handlers.open_tabs)
+    controls = panel.form.fields.by_name
+    sent = [controls[control.name].widget.value for control in SHOWN]
+    yield tab, exploration, panel, sent
+    panel.close()
+
+
+@pytest.mark.parametrize(("name", "which"), VIEWS)
+def test_the_same_numbers_words_and_tables_in_every_tab(hosts, name, which):
+    tab, exploration, panel, values = hosts
+    pane, run = panel.panes[name], panel.run
+    layer, head = 2, 1
+    focus = Focus(index=4)
+    tab.opened, tab.focus = name, focus
+    panel.token.position.value = len(run.prompt_token_ids) + 5
+    asked = Asked(
+        look=which,
+        window_view=which if name == "Window" else "Ruler",
+        heads_view=which if name == "Heads" else "Layer",
+        layer=layer,
+        head=head,
+        values=values,
+    )
+    if name in ("Window", "Heads"):
+        pane.view.value = which
+    if name == "Heads":
+        pane.layer.value, pane.head.value = layer, head
+    if name == "Tokens":
+        pane.score.value = which
+    on_page = exploration._views(tab, focus, asked, say_nothing, never)
+    in_panel = pane.views(run, say_nothing)
+    assert [view.title for view in in_panel] == [view.title for view in on_page]
+    assert [view.words() for view in in_panel] == [view.words() for view in on_page]
+    for own, other in zip(in_panel, on_page, strict=True):
+        assert own.table().columns == other.table().columns
+        assert repr(own.table().rows) == repr(other.table().rows)
+        assert type(own) is type(other)
+
+
+def test_keys_are_of_the_head_that_was_chosen_in_page_panel_and_python(hosts):
+    tab, exploration, panel, values = hosts
+    asked = Asked("", "Ruler", "Keys", 2, 1, values)
+    tab.opened = "Heads"
+    (on_page,) = exploration._views(tab, Focus(index=4), asked, say_nothing, never)
+    pane = panel.panes["Heads"]
+    pane.view.value, pane.layer.value, pane.head.value = "Keys", 2, 1
+    (in_panel,) = pane.views(panel.run, say_nothing)
+    shown = show_keys(panel.run, 2, 1).view
+    assert on_page.head == in_panel.head == shown.head == 1
+    assert on_page.words() == in_panel.words() == shown.words()
+
+
+def test_a_view_offers_the_heads_that_it_is_of(hosts):
+    """The model has three layers, four heads, and two that share keys and values."""
+    tab, _, panel, _ = hosts
+    pane, handlers = panel.panes["Heads"], Handlers(tab.offer, 4096)
+    for view, most, label in (("Head", 3, "Head"), ("Keys", 1, "Key/value head")):
+        pane.view.value = view
+        layer, head, _, _ = handlers.follow(tab, view, 0, 0, "", "")
+        assert (pane.layer.max, pane.head.max) == (2, most)
+        assert (layer["maximum"], head["maximum"]) == (2, most)
+        assert pane.head.description == head["label"] == label
+
+
+def test_the_same_words_at_every_event_of_a_run(model, panel_for):
+    engine = borrow(model)
+    assert engine.wait().phase == "ready"
+    panel = panel_for(model)
+    told = []
+    panel.output.show_status = lambda status: told.append(status.value())
+    ends = tuple(range(3, 40))  # whatever comes soon ends it
+    tokenizer = model.text_preprocessor.tokenizer
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("playground.hosts.pace.SECONDS_BETWEEN_UPDATES", 0)
+        panel.generate("the sea", **SETTINGS | {"stop_token_ids": ends})
+        assert panel.join(60)
+        run = panel.run.transcript
+        tab = Tab(Offer("tiny", engine))
+        handlers = Handlers(tab.offer, 4096)
+        values = {c.name: c.default for c in SHOWN} | SETTINGS
+        values |= {"stop_token_ids": ", ".join(map(str, ends)), "seed": "7"}
+        sent = [values[control.name] for control in SHOWN]
+        updates = list(handlers.run(tab, REQUEST, "the sea", *sent))
+    on_page = [status for _, status, *_ in updates if status != gr.skip()]
+    assert run.finished.reason == "stop"
+    (stop,) = run.finished.stopped_by
+    assert f"{labels(tokenizer, [stop])[0]} (id {stop})" in told[-1]["words"]
+    words = [re.sub("[0-9.]+ tok/s", "", each["words"]) for each in told]
+    assert words == [re.sub("[0-9.]+ tok/s", "", each["words"]) for each in on_page]
+
+
+def test_the_same_stop_builder_and_hints(blocks, panel, scripted):
+    pane = panel.panes["Tokens"]
+    tab = Tab(Offer(scripted.preset, scripted))
+    handlers = Handlers(tab.offer, 4096)
+    exploration = Exploration(handlers.settings_on_page, handlers.open_tabs)
+    scripted.allow(None)
+    panel.generate("Hello", max_new_tokens=2)
+    assert panel.join(15)
+    pane.stop_text.value = r"END\n"
+    on_page = exploration.build_stop(tab, r"END\n")
+    assert pane.stop_view.value == on_page
+    assert "after a full stop" in on_page
+    shown = [str(block.value) for block in blocks if isinstance(block, gr.HTML)]
+    for name, hint in HINTS.items():
+        assert any(escape(hint, quote=False) in each or hint in each for each in shown)
+        if name != "Compare":
+            assert panel.panes[name].hint == hint
