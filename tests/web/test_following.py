@@ -166,7 +166,8 @@ def test_pictures_are_those_of_the_open_tab(
     ((name, content),) = taken(exploration, tab, kind).items()
     assert name.endswith(f".{kind}")
     assert drawn == [(content.decode(), kind, 5)]
-    assert ("window" if opened == "Window" else "chosen from") in content.decode()
+    words = {"Window": "can see", "Candidates": "chosen from"}
+    assert words[opened] in content.decode()
 
 
 @pytest.mark.parametrize("opened", ["Sampler lab", "Cache"])
