@@ -110,8 +110,19 @@ document.addEventListener("playground-focus", ({ detail }) => {
   ring();
 });
 
+// What is chosen beside the text stands in attributes: a `:has` around the text would match it
+// anew for every span whenever one comes, a second for some thousand.
+function readChoices() {
+  element.dataset.score = document.querySelector("#score input:checked")?.value || "";
+  for (const id of ["special", "strip_prompt"])
+    element.dataset[id] = Boolean(document.querySelector(`#${id} input:checked`));
+}
+
+document.addEventListener("change", readChoices);
+
 function draw() {
   const value = props.value || {};
+  readChoices();
   const wasAtEnd = box.scrollHeight - box.scrollTop - box.clientHeight < 40;
   drawText(value);
   if (earlier.textContent !== (value.earlier || "")) earlier.textContent = value.earlier || "";
@@ -167,5 +178,21 @@ copy.addEventListener("click", async () => {
   setTimeout(() => (copy.textContent = "Copy"), 1500);
 });
 
-watch("value", draw);
+// Values come as fast as the model writes. Where the text is so long, or the machine so busy, that
+// drawing takes long, it is drawn less often, and the last value has all of it.
+const QUICK = 10; // milliseconds
+let cost = 0;
+let waiting;
+
+function drawNow() {
+  waiting = undefined;
+  const begun = performance.now();
+  draw();
+  cost = performance.now() - begun;
+}
+
+watch("value", () => {
+  if (cost < QUICK && !waiting) drawNow();
+  else waiting ??= setTimeout(drawNow, 3 * cost);
+});
 draw();
