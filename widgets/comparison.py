@@ -119,6 +119,7 @@ class Comparison(Snapshot, w.VBox):
             for update in self._runs.updates():
                 if pace.is_due(update.event):
                     self._html.value = texts_html(self.runs)
+                    pace.drawn()
             self._html.value = themed_html(show(self._view()))
         except Exception as error:  # a thread has nobody else to tell
             self._html.value = message_html(f"{type(error).__name__}: {error}")

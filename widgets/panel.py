@@ -8,9 +8,9 @@ from typing import Any
 
 import ipywidgets as w
 
-from playground.engine import Beams, Event, Finished, Step
+from playground.engine import Event, Finished
 from playground.hosts.model_card import model_card
-from playground.hosts.pace import Pace
+from playground.hosts.pace import paced
 from playground.hosts.run_views import TABS
 from playground.hosts.status import (
     STARTING,
@@ -230,18 +230,15 @@ class PlaygroundPanel(Snapshot, w.VBox):
 
     def _listen(self, number: int, run: Run, events: Iterator[Event]) -> None:
         """On a thread of its own: the run's events, drawn a few times a second."""
-        pace, transcript = Pace(), run.transcript
+        transcript = run.transcript
         facts = facts_of(transcript, self.engine)
         try:
-            for event in events:
+            for event in paced(events, facts.note):
                 if number != self._number:
                     continue  # a later run draws now, and this one ends soon
-                if isinstance(event, Step | Beams):
-                    facts.new_tokens = event.index + 1
-                if pace.is_due(event):
-                    live = not isinstance(event, Finished)
-                    self._show_status(run_status(event, facts))
-                    self.output.show_text(transcript, live)
+                live = not isinstance(event, Finished)
+                self._show_status(run_status(event, facts))
+                self.output.show_text(transcript, live)
             if number == self._number:
                 self._finish(run)
         except Exception as error:  # a thread has nobody else to tell

@@ -1,8 +1,9 @@
 """What is recorded of a token that is drawn: how likely, how sure, what was left."""
 
 from dataclasses import dataclass
+from typing import Any
 
-import jax
+import numpy as np
 
 from playground.samplers import NO_STAGE, STAGES, Record
 
@@ -46,28 +47,27 @@ class TokenRecord:
 
 def token_records(record: Record) -> list[TokenRecord]:
     """The records of all rows, on the host."""
-    on_host: Record = jax.device_get(record)
-    return [
-        _token_record(Record(*(each[row] for each in on_host)))
-        for row in range(len(on_host.logprob))
-    ]
+    # A list in one call for each array: number by number takes as long as a step.
+    columns = (np.asarray(each).tolist() for each in record)
+    return [_token_record(Record(*row)) for row in zip(*columns, strict=True)]
 
 
-def _token_record(one: Record) -> TokenRecord:
+def _token_record(one: Any) -> TokenRecord:
+    """Of one row of a `Record`, as plain numbers and lists of them."""
     stages = zip(one.stage, one.tokens, one.kept, strict=True)
     top = zip(
         one.top_tokens, one.top_probabilities, one.top_chain_probabilities, strict=True
     )
     return TokenRecord(
-        logprob=float(one.logprob),
-        chain_logprob=float(one.chain_logprob),
-        rank=int(one.rank),
-        entropy=float(one.entropy),
-        choices=float(one.choices),
+        logprob=one.logprob,
+        chain_logprob=one.chain_logprob,
+        rank=one.rank,
+        entropy=one.entropy,
+        choices=one.choices,
         stages=tuple(
-            StageCount(STAGES[stage], int(tokens), float(kept))
+            StageCount(STAGES[stage], tokens, kept)
             for stage, tokens, kept in stages
             if stage != NO_STAGE
         ),
-        top=tuple(TopToken(int(t), float(p), float(c)) for t, p, c in top),
+        top=tuple(TopToken(*each) for each in top),
     )

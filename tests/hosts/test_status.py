@@ -13,7 +13,7 @@ from playground.engine.events import (
     Step,
     Timings,
 )
-from playground.hosts.pace import Pace
+from playground.hosts.pace import Pace, paced
 from playground.hosts.status import RunFacts, engine_status, fault_status, run_status
 from playground.settings import GenerationSettings
 
@@ -145,3 +145,16 @@ def test_a_new_phase_is_drawn_at_once_and_steps_only_now_and_then(monkeypatch):
     now += 0.06
     assert pace.is_due(step)
     assert pace.is_due(Finished(reason="length"))
+
+
+def test_what_comes_while_a_host_draws_slowly_is_one_update(monkeypatch):
+    """The pause begins when the drawing ends, however long it took."""
+    now, noted, drawn = 100.0, [], []
+    monkeypatch.setattr("playground.hosts.pace.SECONDS_BETWEEN_UPDATES", 0.1)
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    steps = [Step(token_id=n, index=n, tokens_per_second=1.0) for n in range(100)]
+    for event in paced([*steps, Finished(reason="length")], noted.append):
+        drawn.append(event)
+        now += 0.5
+    assert [type(event) for event in drawn] == [Step, Finished]
+    assert len(noted) == 101
