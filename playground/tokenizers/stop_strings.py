@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 from playground.tokenizers.tokenizer import Tokenizer
 
+_FIRST_LETTER = 0xD800
+
 
 class StopScanner:
     r"""Lets text through up to the first stop; holds back what may begin one.
@@ -75,6 +77,10 @@ class StopScanner:
 class TokenScanner:
     """A `StopScanner` over tokens, which knows in which of them the stop is.
 
+    A special token has no text, but a stop may spell it: "</s>" or "User:<|im_end|>".
+    So in the text that is searched one letter stands for each that a stop spells; it is
+    half of a surrogate pair, which no text holds.
+
     Attributes:
         shown: How many characters it let through.
     """
@@ -82,9 +88,13 @@ class TokenScanner:
     def __init__(self, tokenizer: Tokenizer, stops: Sequence[str]) -> None:
         self.shown = 0
         self._tokenizer = tokenizer
-        self._scanner = StopScanner(stops)
+        self._letters: dict[int, str] = {}
+        with_letters = {self._with_letters(stop): stop for stop in stops}
+        self._spelt = {stop: stop for stop in stops} | with_letters
+        self._no_letters = dict.fromkeys(map(ord, self._letters.values()))
+        self._scanner = StopScanner(list(self._spelt))
         self._has_stops = any(stops)
-        self._length = 0  # characters of all tokens
+        self._length = self._passed = 0  # characters: of all tokens, and let through
         self._held: list[_Held] = []  # those that may be in a stop
 
     def copy(self) -> "TokenScanner":
@@ -96,7 +106,7 @@ class TokenScanner:
     @property
     def found(self) -> str:
         """The stop, once it was found; "" before."""
-        return self._scanner.found
+        return self._spelt.get(self._scanner.found, "")
 
     @property
     def token_ids(self) -> tuple[int, ...]:
@@ -107,9 +117,11 @@ class TokenScanner:
         """What may be shown now that a token has brought `piece`."""
         if self.found:
             return ""
-        self._length += len(piece)
         if self._has_stops:
             inside = _ends_inside_character(self._tokenizer, token_id, piece)
+            piece += self._letters.get(token_id, "")
+        self._length += len(piece)
+        if self._has_stops:
             self._held = [*self._held, _Held(token_id, self._length, inside)]
         return self._let_through(self._scanner.push(piece))
 
@@ -120,14 +132,30 @@ class TokenScanner:
     def flush(self, piece: str) -> str:
         """The rest, and `piece` behind it, which no token brought; no more comes."""
         self._length += len(piece)
-        return self._let_through(self._scanner.push(piece)) + self._scanner.flush()
+        shown = self._let_through(self._scanner.push(piece))
+        return shown + self._scanner.flush().translate(self._no_letters)
 
-    def _let_through(self, shown: str) -> str:
+    def _with_letters(self, stop: str) -> str:
+        """The stop with a letter for each special token that it spells."""
+        text = ""
+        for piece in self._tokenizer.split_marks(stop):
+            if isinstance(piece, str):
+                text += piece
+            elif piece in self._tokenizer.special_token_ids:
+                letter = chr(_FIRST_LETTER + len(self._letters))
+                text += self._letters.setdefault(piece, letter)
+            else:
+                text += self._tokenizer.token_bytes(piece).decode()
+        return text
+
+    def _let_through(self, passed: str) -> str:
+        self._passed += len(passed)
+        shown = passed.translate(self._no_letters)
         self.shown += len(shown)
         self._held = [
             each
             for each in self._held
-            if each.end > self.shown or (each.end == self.shown and each.inside)
+            if each.end > self._passed or (each.end == self._passed and each.inside)
         ]
         return shown
 

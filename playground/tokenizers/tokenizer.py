@@ -35,6 +35,9 @@ class Tokenizer(ABC):
         chat_template: A Jinja template for conversations, or None.
     """
 
+    special_token_ids: frozenset[int] = frozenset()
+    _marks = TokenNames({})
+
     def __init__(
         self,
         tokens: Sequence[str],

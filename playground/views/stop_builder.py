@@ -7,7 +7,8 @@ default model's for "\n\n":
     after a space    38028    " \n\n", which begins before the stop
     after a new line 16506    "\n\n\n", and this one too
 
-A single id catches the text only if it is the same one everywhere.
+A single id catches the text only if it is the same one everywhere. A special token has
+no text, but a stop string may spell it: "</s>" then ends an answer at that token.
 """
 
 from dataclasses import dataclass
@@ -60,7 +61,25 @@ def stop_view(tokenizer: Tokenizer, text: str) -> StopView:
         text=text,
         tokenisations=found,
         single_id=single_id,
-        words=_words(single_id, found),
+        words=_special_words(tokenizer, text) or _words(single_id, found),
+    )
+
+
+def _special_words(tokenizer: Tokenizer, text: str) -> str:
+    """What there is to say where the stop spells special tokens; "" where not."""
+    pieces = tokenizer.split_marks(text)
+    ids = [id_ for id_ in pieces if id_ in tokenizer.special_token_ids]
+    if not ids:
+        return ""
+    if len(pieces) == 1:
+        return (
+            f"This is the special token {ids[0]}, which has no text in an answer. A "
+            "stop token catches it, and so does this stop string."
+        )
+    named = " and ".join(map(str, dict.fromkeys(ids)))
+    return (
+        f"It spells the special token {named}, which has no text in an answer. A stop "
+        "string catches it where the token stands."
     )
 
 

@@ -25,6 +25,7 @@ from playground.hosts.form import (
 )
 from playground.hosts.model_card import model_card
 from playground.hosts.pace import paced
+from playground.hosts.prompt_count import prompt_count
 from playground.hosts.status import (
     STARTING,
     Status,
@@ -38,8 +39,6 @@ from playground.models import MistralCausalLM
 from playground.models.chat_format import has_chat_format
 from playground.session import MAX_PROMPT_CHARACTERS, Session
 from playground.settings import GenerationSettings
-from playground.views.amounts import tokens
-from playground.views.window import window_of
 from playground.web.offer import Offer, split_name
 from playground.web.open_tabs import OpenTabs
 from playground.web.tab import Tab
@@ -219,17 +218,17 @@ class Handlers:
         session.show(min(max(version.number + step, 0), last))
         return self._shown(tab)
 
-    def count(self, tab: Tab, prompt: Any) -> str:
+    def count(self, tab: Tab, prompt: Any, chat: Any = None) -> str:
         """How many tokens a prompt has, beside what the model can see at once."""
         model = tab.session.engine.model
         if model is None or not isinstance(prompt, str) or not prompt:
             return ""
+        wanted = chat if isinstance(chat, bool) else None
         try:
-            ids = model.text_preprocessor.prompt_ids(prompt[:MAX_PROMPT_CHARACTERS])
+            words = prompt_count(model, prompt[:MAX_PROMPT_CHARACTERS], wanted)
         except ValueError:
             return ""
-        state = window_of(model.backbone).state(len(ids))
-        return f'<p class="hint">{tokens(len(ids))}. {escape(state)}</p>'
+        return f'<p class="hint">{escape(words)}</p>'
 
     def whole(self, tab: Tab) -> dict[str, Any]:
         """The output from its beginning: the browser has missed a part of it."""

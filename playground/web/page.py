@@ -114,13 +114,16 @@ def _connect(
     turn = parts.answers.select(handlers.turn, parts.tab, runs, **AT_ONCE)
     _then_show(turn.then, parts, exploration.show, shown)
     _connect_tabs(parts, handlers, exploration, shown)
-    parts.prompt.change(
-        handlers.count,
-        [parts.tab, parts.prompt],
-        parts.counted,
-        js=_settled("count"),
-        **AS_TYPED,
-    )
+    chat = parts.controls["chat"]
+    assert isinstance(chat, gr.Checkbox)
+    for changed in (parts.prompt.change, chat.change):
+        changed(
+            handlers.count,
+            [parts.tab, parts.prompt, chat],
+            parts.counted,
+            js=_settled("count"),
+            **AS_TYPED,
+        )
     parts.stop.click(handlers.stop, parts.tab, None, **AT_ONCE)
     parts.output.input(handlers.whole, parts.tab, parts.output, **AT_ONCE)
     sampler = parts.controls["sampler"]

@@ -249,6 +249,45 @@ def test_the_bytes_of_a_character_are_in_the_stop_that_begins_with_it(
     assert end.stopped_by == (243, the)
 
 
+@pytest.mark.parametrize(
+    ("stop", "text", "by"),
+    [
+        ("</s>", "the sea is", "</s>"),
+        ("is</s>", "the sea ", "is</s>"),
+        ("sea is</s> the", "the ", "sea is</s> the"),
+        ("</s><s>", "the sea is the", "</s><s>"),
+        ("</s", "the sea is the", ""),  # not the token
+    ],
+)
+def test_a_stop_may_spell_special_tokens_which_have_no_text(
+    preprocessor: MistralCausalLMPreprocessor, stop: str, text: str, by: str
+) -> None:
+    tokenizer = preprocessor.tokenizer
+    ids = tokenizer.tokenize("the sea is</s>the</s><s>", special=True)
+    events, end = read(preprocessor, Run(ids), stop, "not in it")
+    assert answer_of(events).text == text
+    assert end.stop_string == (stop if by else "")
+    spelt = "".join(map(tokenizer.id_to_token, end.stopped_by)).replace("▁", " ")
+    assert spelt.strip() == by
+
+
+def test_special_tokens_do_not_part_a_stop_that_spells_none(
+    preprocessor: MistralCausalLMPreprocessor,
+) -> None:
+    ids = preprocessor.tokenizer.tokenize("the<s>sea", special=True)
+    events, end = read(preprocessor, Run(ids), "the sea")
+    assert (answer_of(events).text, end.stop_string) == ("", "the sea")
+
+
+def test_a_special_token_that_is_written_in_letters_is_that_stop_too(
+    preprocessor: MistralCausalLMPreprocessor,
+) -> None:
+    ids = preprocessor.tokenizer.tokenize("the</s>sea")
+    assert 2 not in ids
+    events, end = read(preprocessor, Run(ids), "</s>")
+    assert (answer_of(events).text, end.stop_string) == ("the", "</s>")
+
+
 def test_a_token_that_only_the_model_knows_has_no_text(
     preprocessor: MistralCausalLMPreprocessor, ids: list[int]
 ) -> None:

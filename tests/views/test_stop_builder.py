@@ -96,3 +96,16 @@ def test_a_text_that_the_vocabulary_drops_is_told(
 def test_an_empty_text_is_refused() -> None:
     with pytest.raises(ValueError, match="at least one character"):
         stop_view(Letters(), "")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("</s>", "This is the special token 2, which has no text"),
+        ("low</s></s>", "It spells the special token 2, which has no text"),
+    ],
+)
+def test_a_special_token_is_told(
+    preprocessor: MistralCausalLMPreprocessor, text: str, words: str
+) -> None:
+    assert stop_view(preprocessor.tokenizer, text).words.startswith(words)
