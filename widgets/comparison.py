@@ -135,7 +135,7 @@ class Comparison(Snapshot, w.VBox):
 
 def texts_html(runs: Sequence[Transcript]) -> str:
     """The answers as they grow."""
-    names = names_of([run.settings for run in runs])
+    names = names_of([replace(run.settings, seed=run.seed) for run in runs])
     return "".join(
         f"<p><b>{escape(name)}</b></p>"
         f'<div class="playground-output"><div>{escape(run.shown_text)}</div></div>'

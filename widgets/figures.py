@@ -58,7 +58,7 @@ def show_samplers(run: Run, index: int = -1, **settings: Any) -> Shown:
 
 
 def show_comparison(runs: Sequence[Run]) -> Shown:
-    """The answers to one prompt and seed side by side, and where they part."""
+    """Answers side by side, and where they part; mostly of one prompt and seed."""
     if not runs:
         raise ValueError("A comparison has at least one run, got none.")
     tokenizer = runs[0].views.tokenizer

@@ -11,6 +11,7 @@ from playground.plots.drawing import draw
 from playground.plots.lettering import printable
 from playground.plots.marks import box_text, columns, flow, key, no_frame, swatch
 from playground.plots.style import Style
+from playground.views.amounts import tokens
 from playground.views.comparison import ComparedRun, ComparisonView
 
 MOST_TOKENS, MOST_TOKENS_NARROW = 120, 60
@@ -87,7 +88,7 @@ def _draw_token(
 
 def _told(run: ComparedRun) -> str:
     summary = run.summary
-    told = [f"{summary.num_tokens:,} tokens"]
+    told = [tokens(summary.num_tokens)]
     if summary.perplexity is not None:
         told.append(f"perplexity {summary.perplexity:,.1f}")
     if summary.distinct_2 is not None:

@@ -9,7 +9,7 @@ from playground.plots.drawing import draw
 from playground.plots.lettering import printable
 from playground.plots.marks import key, no_frame, swatch
 from playground.plots.style import Style
-from playground.views.amounts import percent
+from playground.views.amounts import percent, tokens
 from playground.views.sampler_lab import SamplerLabView
 from playground.views.sampler_table import SamplerTableView
 
@@ -48,7 +48,7 @@ def draw_sampler_lab(view: SamplerLabView, figure: Figure, style: Style) -> str:
     last = view.stages[-1]
     drawn = view.pick_label or "nothing"
     return (
-        f"Left at the end: {last.tokens:,} of {view.stages[0].tokens:,} tokens with "
+        f"Left at the end: {last.tokens:,} of {tokens(view.stages[0].tokens)} with "
         f"{percent(last.kept)} of the model's probability. Draw {view.draw} of seed "
         f"{view.seed}: {drawn}."
     )

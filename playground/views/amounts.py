@@ -18,6 +18,16 @@ def percent(share: float) -> str:
     return f"{share:.1%}"
 
 
+def rough_percent(share: float) -> str:
+    """The same without decimals, but for what is nearly nothing or all.
+
+    >>> rough_percent(0.714), rough_percent(0.998), rough_percent(0.0)
+    ('71%', '99.8%', '0%')
+    """
+    rounded = f"{share:.0%}"
+    return percent(share) if rounded in ("0%", "100%") else rounded
+
+
 def bits(nats: float) -> float:
     """Information of `nats` in bits."""
     return nats * BITS_PER_NAT

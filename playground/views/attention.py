@@ -17,6 +17,7 @@ from playground.views.amounts import percent
 from playground.views.explained_text import window_words
 from playground.views.text_units import TextUnits, even_units
 from playground.views.view import Table
+from playground.views.window import counted
 
 NOTE = "Attention shows where a head reads, not why the model says what it says."
 MAX_DENSE = 512
@@ -46,6 +47,7 @@ class AttentionView:
     `units`: what rows and columns are. `weights` f32 [U, U]: from a row to a column,
     rows sum to 1; None if there are more than 512 units, then the links are what is
     kept. `looks_at`: of each unit as a query; `looked_at_by`: of each unit as a key.
+    `strongest_of_all`: `strongest_link` also of the links that were not kept.
     `prompt_length`: how many units begin in the prompt; the rest was generated.
     `sliding_window`: tokens that a token sees, itself included; T if it does not bind.
     """
@@ -58,6 +60,7 @@ class AttentionView:
     weights: Floats | None
     looks_at: Links
     looked_at_by: Links
+    strongest_of_all: tuple[int, int, float] | None = None
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -70,8 +73,9 @@ class AttentionView:
     def words(self) -> str:
         by = self.units.by
         told = (
-            f"Head {self.head} of layer {self.layer} over {len(self.labels)} {by}s, "
-            f"with {window_words(self.sliding_window, self.units.num_tokens)}."
+            f"Head {self.head} of layer {self.layer} over "
+            f"{counted(len(self.labels), by)}, with "
+            f"{window_words(self.sliding_window, self.units.num_tokens)}."
         )
         query, key, weight = self.strongest_link
         if weight == 0:
@@ -85,6 +89,8 @@ class AttentionView:
     @property
     def strongest_link(self) -> tuple[int, int, float]:
         """Query, key and weight of the strongest link to another unit from 1 on."""
+        if self.strongest_of_all is not None:
+            return self.strongest_of_all
         links = self.looks_at
         own = np.arange(len(links.weights))[:, None]
         other = (links.positions != own) & (links.positions > 0)
@@ -118,29 +124,41 @@ class LayerView:
 
     `weights` f32 [Q, U, U] between at most `size` stretches of equally many tokens:
     the mean over the queries of what goes to all keys of a stretch; rows sum to 1.
-    `units`: the stretches.
+    `units`: the stretches. `distance` f32 [Q]: how many tokens back a head looks, the
+    mean over all queries, 0 for the token itself; None if it was not counted.
     """
 
     layer: int
     units: TextUnits
     sliding_window: int
     weights: Floats
+    distance: Floats | None = None
 
     @property
     def title(self) -> str:
         return f"All heads of layer {self.layer}"
 
     def words(self) -> str:
+        if self.distance is None:
+            return f"{counted(len(self.weights), 'head')} of layer {self.layer}."
         on_itself = np.einsum("quu->qu", self.weights).mean(axis=1)
-        most, least = int(on_itself.argmax()), int(on_itself.argmin())
-        tokens = int(self.units.sizes[0])
-        near = "the token itself" if tokens == 1 else f"the same {tokens} tokens"
-        return (
-            f"{len(self.weights)} heads of layer {self.layer} over "
-            f"{self.units.num_tokens} tokens, with "
+        near, far = int(self.distance.argmin()), int(self.distance.argmax())
+        size = int(self.units.sizes[0])
+        close = "the token itself" if size == 1 else f"the same {size} tokens"
+        told = (
+            f"{counted(len(self.weights), 'head')} of layer {self.layer} over "
+            f"{counted(self.units.num_tokens, 'token')}, with "
             f"{window_words(self.sliding_window, self.units.num_tokens)}. "
-            f"Head {most} stays nearest, with {on_itself[most]:.0%} on {near}; "
-            f"head {least} looks furthest away, with {on_itself[least]:.0%}."
+        )
+        shares = [percent(float(share)) for share in on_itself]
+        back = [f"{tokens_back:.2f}" for tokens_back in self.distance]
+        if self.distance[near] == self.distance[far]:
+            each = "Its head looks" if len(self.weights) == 1 else "All look"
+            return f"{told}{each} {back[near]} tokens back on average."
+        return (
+            f"{told}Head {near} stays nearest, with {shares[near]} on {close}; "
+            f"head {far} looks furthest away, with {shares[far]}. On average they look "
+            f"{back[near]} and {back[far]} tokens back."
         )
 
     def table(self) -> Table:
@@ -188,6 +206,7 @@ def attention_view(
         weights=weights if len(units) <= MAX_DENSE else None,
         looks_at=strongest(weights, most_links),
         looked_at_by=strongest(weights.T, most_links),
+        strongest_of_all=_strongest_link(weights),
     )
 
 
@@ -203,7 +222,17 @@ def layer_view(explained: Explained, layer: int, size: int = 48) -> LayerView:
         units=units,
         sliding_window=explained.sliding_window,
         weights=between(explained, layer, units),
+        distance=_mean_distance(explained, layer),
     )
+
+
+def _mean_distance(explained: Explained, layer: int) -> Floats:
+    """Tokens [Q] that a layer's heads look back, the mean over all queries."""
+    summed = np.zeros(explained.num_query_heads)
+    for block in explained.attention_blocks(layer):
+        back = (block.queries[:, None] - block.keys).astype(np.float32)
+        summed += np.einsum("qnm,nm->q", block.weights, back)
+    return (summed / len(explained)).astype(np.float32)
 
 
 def between(
@@ -235,6 +264,18 @@ def strongest(weights: NDArray[np.float32], most: int) -> Links:
     return Links(
         positions=np.where(values > 0, positions, -1).astype(np.int32), weights=values
     )
+
+
+def _strongest_link(weights: Floats) -> tuple[int, int, float]:
+    """Query, key and weight of the largest off the diagonal and the first column."""
+    found = (0, 0, 0.0)
+    for query in range(len(weights)):
+        row = weights[query].copy()
+        row[[0, query]] = 0
+        key = int(row.argmax())
+        if row[key] > found[2]:
+            found = query, key, float(row[key])
+    return found
 
 
 def _strongest(rows: NDArray[np.float32], most: int) -> tuple[Ints, Floats]:

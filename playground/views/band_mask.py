@@ -18,6 +18,7 @@ import numpy as np
 
 from playground.engine.chunks import CHUNKS, plan_chunks
 from playground.models.places import whole
+from playground.views.amounts import rough_percent
 from playground.views.view import Cell, Table
 from playground.views.window import Window, counted
 
@@ -60,15 +61,16 @@ class BandMaskView:
         told = [
             self.window.state(self.num_tokens),
             f"Of {full:,} pairs of a token and one not after it, {seen:,} are seen "
-            f"({seen / full:.0%}).",
-            f"{counted(self.num_prompt, 'token')} of the prompt are read in "
+            f"({rough_percent(seen / full)}).",
+            f"{counted(self.num_prompt, 'token')} of the prompt "
+            f"{'is' if self.num_prompt == 1 else 'are'} read in "
             f"{counted(len(self.chunks), 'chunk')}, {counted(decode, 'token')} of the "
             "answer one by one.",
         ]
         if self.shorter is not None:
             told.append(
                 f"A window of {self.shorter:,} would hide {hidden:,} more "
-                f"({hidden / seen:.0%} of what is seen)."
+                f"({rough_percent(hidden / seen)} of what is seen)."
             )
         return " ".join(told)
 

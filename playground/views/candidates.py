@@ -13,7 +13,7 @@ from playground.engine import StageCount, TokenRecord
 from playground.models.places import whole
 from playground.samplers.chain_stages import EDITS
 from playground.tokenizers import Tokenizer
-from playground.views.amounts import bits, percent
+from playground.views.amounts import bits, percent, tokens
 from playground.views.labels import labels
 from playground.views.view import Table
 
@@ -71,7 +71,7 @@ class CandidatesView:
         first, last = self.stages[0], self.stages[-1]
         unsure = bits(self.entropy)
         return (
-            f"Kept {last.tokens:,} of {first.tokens:,} tokens · "
+            f"Kept {last.tokens:,} of {tokens(first.tokens)} · "
             f"{percent(last.probability)} of the probability · {unsure:.1f} bits "
             f"(≈ {math.exp(self.entropy):,.1f} equal choices) · "
             f"chosen: rank {self.chosen.rank:,}"

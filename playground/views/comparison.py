@@ -1,4 +1,4 @@
-"""One prompt and seed through several settings: the answers side by side.
+"""Several answers side by side: one prompt and seed under several settings, mostly.
 
 With one seed the draws have the same noise, so texts differ from where the samplers do:
 
@@ -8,7 +8,7 @@ With one seed the draws have the same noise, so texts differ from where the samp
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import Any
 
@@ -20,6 +20,7 @@ from playground.views.amounts import tokens
 from playground.views.labels import labels
 from playground.views.run_summary import RunSummary, run_summary
 from playground.views.view import Cell, Table
+from playground.views.window import counted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,24 +44,37 @@ class ComparisonView:
     """The runs, the first one being what the others are compared with.
 
     `diverges_at` is the first position where not all have the same token, None if there
-    is none: positions count new tokens from 0.
+    is none: positions count new tokens from 0. `seed` is the first run's; the runs have
+    `num_seeds` different ones, `num_prompts`, and `num_settings` but for the seed;
+    None: each has its own.
     """
 
     runs: tuple[ComparedRun, ...]
     diverges_at: int | None
     seed: int
+    num_seeds: int = 1
+    num_prompts: int = 1
+    num_settings: int | None = None
 
     @property
     def title(self) -> str:
-        return f"One prompt, one seed ({self.seed}), {len(self.runs)} samplers"
+        alone = self.num_prompts == 1
+        prompts = "One prompt" if alone else f"{self.num_prompts} prompts"
+        own = self.num_settings in (None, len(self.runs))
+        noun = "sampler" if own else "answer"
+        seeds = f"one seed ({self.seed})"
+        if self.num_seeds > 1:
+            seeds = f"{self.num_seeds} seeds"
+        return f"{prompts}, {seeds}, {counted(len(self.runs), noun)}"
 
     def words(self) -> str:
         if len(self.runs) == 1:
-            return "The first text is being written."
+            over = self.runs[0].end != ""
+            return "There is one text." if over else "The first text is being written."
         if self.diverges_at is None:
             return f"All {len(self.runs)} texts are the same so far."
         at = self.diverges_at
-        then = (f"{run.name}: {_said(run.labels[at:])}" for run in self.runs)
+        then = (f"{run.name}: {_said(run, at)}" for run in self.runs)
         same = f"The same for {tokens(at)}" if at else "No token is shared"
         return f"{same}; then come {'; '.join(then)}."
 
@@ -86,8 +100,10 @@ class ComparisonView:
         )
 
 
-def _said(rest: Sequence[str]) -> str:
-    return f"“{rest[0]}”" if rest else "the end"
+def _said(run: ComparedRun, at: int) -> str:
+    if at < len(run.labels):
+        return f"“{run.labels[at]}”"
+    return "the end" if run.end else "nothing yet"
 
 
 def comparison_view(tokenizer: Tokenizer, runs: Sequence[Transcript]) -> ComparisonView:
@@ -96,7 +112,7 @@ def comparison_view(tokenizer: Tokenizer, runs: Sequence[Transcript]) -> Compari
         raise ValueError("A comparison has at least one run, got none.")
     first = runs[0]
     ends = [_divergence(first, run) for run in runs]
-    names = names_of([run.settings for run in runs])
+    names = names_of([replace(run.settings, seed=run.seed) for run in runs])
     return ComparisonView(
         runs=tuple(
             ComparedRun(
@@ -112,6 +128,11 @@ def comparison_view(tokenizer: Tokenizer, runs: Sequence[Transcript]) -> Compari
         ),
         diverges_at=min((end for end in ends if end is not None), default=None),
         seed=first.seed,
+        num_seeds=len({run.seed for run in runs}),
+        num_settings=len(
+            {repr(_acting(replace(run.settings, seed=0))) for run in runs}
+        ),
+        num_prompts=len({run.prompt_text or run.prompt for run in runs}),
     )
 
 
@@ -124,7 +145,8 @@ def names_of(settings: Sequence[GenerationSettings]) -> tuple[str, ...]:
     differing = [
         name
         for name in settings[0].to_json()
-        if name != "seed" and len({repr(each.get(name)) for each in values}) > 1
+        if (name != "seed" or len({each.seed for each in settings}) > 1)
+        and len({repr(each.get(name)) for each in values}) > 1
     ]
     names = [
         ", ".join(_told(name, each[name]) for name in differing if name in each)

@@ -17,6 +17,7 @@ from playground.tokenizers import Tokenizer
 from playground.views.amounts import percent
 from playground.views.labels import labels
 from playground.views.view import Table
+from playground.views.window import counted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,8 +48,8 @@ class ContrastiveView:
     def words(self) -> str:
         n = self.chosen
         told = (
-            f"Of {len(self.candidates)} candidates, {self.labels[n]} has the highest "
-            f"score, {self.candidates[n].score:.3f}: confidence "
+            f"Of {counted(len(self.candidates), 'candidate')}, {self.labels[n]} has "
+            f"the highest score, {self.candidates[n].score:.3f}: confidence "
             f"{self.confidence(n):.3f} less a penalty of {self.penalty(n):.3f}."
         )
         if n == 0:

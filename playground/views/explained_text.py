@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from playground.models import Explained, ExplainStopped
 from playground.models.text_reading import Stopped, never
 from playground.presets import Progress, say_nothing
+from playground.views.window import counted
 
 __all__ = [
     "Progress",
@@ -40,4 +41,4 @@ def window_words(sliding_window: int, num_tokens: int) -> str:
     """A window in words: one that is not shorter than the text does not bind."""
     if sliding_window >= num_tokens:
         return "a window that does not bind"
-    return f"a window of {sliding_window} tokens"
+    return f"a window of {counted(sliding_window, 'token')}"

@@ -32,6 +32,7 @@ from playground.views.explained_text import (
     window_words,
 )
 from playground.views.view import Cell, Table
+from playground.views.window import counted
 
 Floats = NDArray[np.float32]
 PATTERNS = {
@@ -97,7 +98,8 @@ class HeadFinderView:
             )
         found_words = "; ".join(told) or "one token tells nothing about its heads"
         return (
-            f"{self.previous_token.size} heads on {self.num_tokens} tokens under "
+            f"{counted(self.previous_token.size, 'head')} on "
+            f"{counted(self.num_tokens, 'token')} under "
             f"{window_words(self.sliding_window, self.num_tokens)}, "
             f"{self.num_repeats} of which could repeat what came before. "
             f"The clearest of each kind: {found_words}."

@@ -15,6 +15,7 @@ from playground.models import Explained
 from playground.models.places import place
 from playground.views.explained_text import window_words
 from playground.views.view import Table
+from playground.views.window import counted
 
 MOST_QUERIES = 128
 Floats = NDArray[np.float32]
@@ -68,9 +69,11 @@ class HeadGroupsView:
     def words(self) -> str:
         heads, groups = len(self.likeness), self.num_key_value_heads
         over = (
-            f"over {self.num_queries} tokens under "
+            f"over {counted(self.num_queries, 'token')} under "
             f"{window_words(self.sliding_window, self.num_tokens)}"
         )
+        if heads == 1:
+            return f"Layer {self.layer} has one head, with keys and values of its own."
         if self.num_queries == 0:
             return f"No token sees more than one, so the {heads} heads are all alike."
         if self.group_size == 1:
@@ -84,8 +87,8 @@ class HeadGroupsView:
             "" if groups == 1 else f", and two of different groups {self.across:.2f}"
         )
         return (
-            f"{heads} query heads share {groups} key/value head"
-            f"{'' if groups == 1 else 's'}, {self.group_size} each. Two of a group are "
+            f"{heads} query heads share {counted(groups, 'key/value head')}, "
+            f"{self.group_size} each. Two of a group are "
             f"{inside:.2f} alike{beside}, {over} (1 is the same, 0 nothing shared)."
         )
 

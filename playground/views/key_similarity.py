@@ -16,6 +16,7 @@ from playground.models.places import place
 from playground.views.attention import MAX_DENSE
 from playground.views.explained_text import check_labels
 from playground.views.view import Table
+from playground.views.window import counted
 
 Kind = Literal["keys", "values"]
 Floats = NDArray[np.float32]
@@ -49,8 +50,8 @@ class KeySimilarityView:
     def words(self) -> str:
         length = len(self.labels)
         told = (
-            f"Cosines of the {self.kind} of {length} tokens in key/value head "
-            f"{self.head} of layer {self.layer}."
+            f"Cosines of the {self.kind} of {counted(length, 'token')} in key/value "
+            f"head {self.head} of layer {self.layer}."
         )
         if length == 1:
             return told

@@ -24,6 +24,7 @@ from playground.views.explained_text import (
     window_words,
 )
 from playground.views.view import Table
+from playground.views.window import counted
 
 Floats = NDArray[np.float32]
 
@@ -68,17 +69,18 @@ class MassCutView:
         window = window_words(self.sliding_window, len(self.labels))
         if not self.binds:
             return (
-                f"{len(self.labels)} tokens under {window}: nothing is cut, as every "
-                "token sees all tokens before it."
+                f"{counted(len(self.labels), 'token')} under {window}: nothing is cut, "
+                "as every token sees all tokens before it."
             )
         heads = self.by_head
         layer, head = np.unravel_index(heads.argmax(), heads.shape)
         where = int(self.by_position.argmax())
         return (
             f"Under {window}, full attention would put {percent(float(heads.mean()))} "
-            f"of its weight outside, over {heads.size} heads and the positions from "
-            f"{self.sliding_window}. Head {head} of layer {self.layers[layer]} loses "
-            f"most, {percent(float(heads[layer, head]))}; over all heads, token "
+            f"of its weight outside, over {counted(heads.size, 'head')} and the "
+            f"positions from {self.sliding_window}. Head {head} of layer "
+            f"{self.layers[layer]} loses most, "
+            f"{percent(float(heads[layer, head]))}; over all heads, token "
             f"{where} “{self.labels[where]}” does, "
             f"{percent(float(self.by_position[where]))}."
         )

@@ -45,9 +45,8 @@ class MemoryView:
         told = [f"{mine.what}: {in_words(mine.num_bytes)}."]
         for other in others:
             times = other.num_bytes / mine.num_bytes
-            told.append(
-                f"{other.what}: {in_words(other.num_bytes)}, {times:.2g} times."
-            )
+            many = f"{times:,.0f}" if times >= 10 else f"{times:.2g}"
+            told.append(f"{other.what}: {in_words(other.num_bytes)}, {many} times.")
         return " ".join(told)
 
     def table(self) -> Table:

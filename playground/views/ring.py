@@ -73,15 +73,16 @@ class RingView:
     def words(self) -> str:
         held = np.sort(self.now[self.now >= 0])
         told = [
-            f"{counted(self.num_read, 'token')} were read; the ring of "
-            f"{counted(self.num_slots, 'slot')} holds positions "
+            f"{counted(self.num_read, 'token')} {_was(self.num_read)} read; the ring "
+            f"of {counted(self.num_slots, 'slot')} holds positions "
             f"{span(int(held[0]), int(held[-1]))}, and position p lies in slot "
             f"p mod {self.num_slots:,}.",
             f"The last token sees {int(self.seen.sum()):,} of them.",
         ]
         if self.num_overwritten:
             gone = span(0, int(held[0]) - 1)
-            told.append(f"{self.num_overwritten:,} were overwritten ({gone}).")
+            lost = self.num_overwritten
+            told.append(f"{lost:,} {_was(lost)} overwritten ({gone}).")
         else:
             told.append("Nothing was overwritten yet.")
         return " ".join(told)
@@ -97,6 +98,10 @@ class RingView:
             rows.append((slot, int(position), self.labels[position], state, lost))
         columns = ("slot", "position", "token", "for the last token", "held before")
         return Table(columns=columns, rows=tuple(rows))
+
+
+def _was(number: int) -> str:
+    return "was" if number == 1 else "were"
 
 
 def span_of_lost(slot: int, position: int, num_slots: int) -> str:

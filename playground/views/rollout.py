@@ -25,6 +25,7 @@ from playground.views.explained_text import (
     window_words,
 )
 from playground.views.view import Table
+from playground.views.window import counted
 
 Floats = NDArray[np.float32]
 SHOWN = 0.005  # the smallest share in the table
@@ -66,8 +67,8 @@ class RolloutView:
         most = int(last.argmax())
         window = window_words(self.sliding_window, len(self.labels))
         told = (
-            f"Rolled out over {len(self.shares)} layers under {window}, token "
-            f"{self.position} “{self.labels[self.position]}” is "
+            f"Rolled out over {counted(len(self.shares), 'layer')} under {window}, "
+            f"token {self.position} “{self.labels[self.position]}” is "
             f"{percent(itself)} itself"
         )
         if last[most] > 0:

@@ -17,6 +17,7 @@ from playground.views.amounts import percent
 from playground.views.explained_text import Progress, Stopped, never, say_nothing
 from playground.views.labels import labels
 from playground.views.view import Table
+from playground.views.window import counted
 
 Floats = NDArray[np.float32]
 
@@ -55,7 +56,7 @@ class SalienceView:
         chance = percent(float(np.exp(self.logprob)))
         told = (
             f"“{self.token_label}” had {chance} after token {self.position} "
-            f"“{self.labels[self.position]}”, of {len(self.labels)} tokens."
+            f"“{self.labels[self.position]}”, of {counted(len(self.labels), 'token')}."
         )
         most = int(self.shares.argmax())
         if self.shares[most] == 0:

@@ -14,6 +14,7 @@ from playground.views.amounts import percent, tokens
 from playground.views.labels import labels
 from playground.views.sampler_lab import check_seed, history_of
 from playground.views.view import Table
+from playground.views.window import counted
 
 YOURS = "your chain"
 # What stands in for a number that the person's own chain has off.
@@ -74,16 +75,28 @@ class SamplerTableView:
         return "The same logits through every sampler"
 
     def words(self) -> str:
-        different = len({each.token_id for each in self.picks})
-        fewest = min(self.picks, key=lambda each: each.tokens)
-        most = max(self.picks, key=lambda each: each.tokens)
+        different = len({each.token_id for each in self.picks} - {NO_TOKEN})
         return (
-            f"With seed {self.seed}, {len(self.picks)} samplers draw {different} "
-            f"different token{'' if different == 1 else 's'}; {YOURS} draws "
+            f"With seed {self.seed}, {counted(len(self.picks), 'sampler')} draw "
+            f"{counted(different, 'different token')}; {YOURS} draws "
             f"{self.own.pick_label or 'none'} ({percent(self.own.probability)}). "
-            f"{fewest.name} keeps the fewest ({tokens(fewest.tokens)}), {most.name} "
-            f"the most ({most.tokens:,})."
+            f"{self._who_keeps()}"
         )
+
+    def _who_keeps(self) -> str:
+        """The samplers that keep the fewest and the most tokens, all of equal ones."""
+        kept = [each.tokens for each in self.picks]
+        fewest, most = min(kept), max(kept)
+        if fewest == most:
+            return f"Each keeps {tokens(most)}."
+        return (
+            f"The fewest are kept by {self._keeping(fewest)} ({tokens(fewest)}), the "
+            f"most by {self._keeping(most)} ({most:,})."
+        )
+
+    def _keeping(self, number: int) -> str:
+        first, *others = (each.name for each in self.picks if each.tokens == number)
+        return f"{first} and {counted(len(others), 'other')}" if others else first
 
     def table(self) -> Table:
         return Table(

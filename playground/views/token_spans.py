@@ -130,8 +130,10 @@ class TokenSpansView:
         known = [span for span in self.spans if self.score in span.scores]
         if not known:
             return f"{told} Nothing is recorded of its tokens."
-        most = max(known, key=lambda span: span.shades[self.score])
-        number = f"{most.scores[self.score]:.3g}"
+        # Beyond the scale all are equally full: of these the largest number.
+        most = max(known, key=lambda n: (n.shades[self.score], n.scores[self.score]))
+        value = most.scores[self.score]
+        number = f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
         return (
             f"{told} Shaded by {SCORES[self.score].label} "
             f"({SCORES[self.score].scale}). "

@@ -71,10 +71,12 @@ class WhatIfView:
 
     def words(self) -> str:
         narrow, own = 0, self.windows.index(self.own)
+        if len(self.labels) == 1:
+            return "One token under any window: nothing before it predicts it."
         told = (
             f"{len(self.labels)} tokens under windows from {self.windows[0]} to "
             f"{self._name(self.windows[-1])}. With {self._name(self.own)}, the run's "
-            f"own, they cost {self.loss[own]:.2f} nats each, with "
+            f"own, those after the first cost {self.loss[own]:.2f} nats each, with "
             f"{self._name(self.windows[narrow])} {self.loss[narrow]:.2f}; what would "
             f"come next then differs by {self.mean_divergence[narrow]:.2f} nats."
         )

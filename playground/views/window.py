@@ -64,9 +64,11 @@ class Window:
         own = "none" if self.own is None else f"{self.own:,}"
         whose = "" if self.size == self.own else f" (the model's own: {own})"
         if num_tokens <= self.size:
-            of = f"{num_tokens:,} of {self.size:,} tokens"
+            of = f"{num_tokens:,} of {counted(self.size, 'token')}"
             return f"The window does not bind yet: {of}{whose}."
-        return f"The window binds: {self.size:,} of {num_tokens:,} tokens{whose}."
+        return (
+            f"The window binds: {self.size:,} of {counted(num_tokens, 'token')}{whose}."
+        )
 
 
 class _Layers(Protocol):

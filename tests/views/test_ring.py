@@ -99,7 +99,7 @@ def test_a_ring_by_hand():
     assert view.num_overwritten == 1
     assert view.words() == (
         "5 tokens were read; the ring of 4 slots holds positions 1 to 4, and position "
-        "p lies in slot p mod 4. The last token sees 3 of them. 1 were overwritten (0)."
+        "p lies in slot p mod 4. The last token sees 3 of them. 1 was overwritten (0)."
     )
     assert view.table().rows[0] == (0, 4, "e", "seen", "0")
     assert view.table().rows[1] == (1, 1, "b", "out of the window", "")
