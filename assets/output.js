@@ -181,10 +181,12 @@ copy.addEventListener("click", async () => {
 // Values come as fast as the model writes. Where the text is so long, or the machine so busy, that
 // drawing takes long, it is drawn less often, and the last value has all of it.
 const QUICK = 10; // milliseconds
+const LONGEST = 500;
 let cost = 0;
 let waiting;
 
 function drawNow() {
+  clearTimeout(waiting);
   waiting = undefined;
   const begun = performance.now();
   draw();
@@ -192,7 +194,7 @@ function drawNow() {
 }
 
 watch("value", () => {
-  if (cost < QUICK && !waiting) drawNow();
-  else waiting ??= setTimeout(drawNow, 3 * cost);
+  if (cost < QUICK || !props.value?.live) drawNow(); // the end at once
+  else waiting ??= setTimeout(drawNow, Math.min(3 * cost, LONGEST));
 });
 draw();
