@@ -7,7 +7,7 @@ it can (see "Rows" in the architecture).
 import logging
 import queue
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from playground.engine import MAX_ACTIVE, Engine, Event, Finished
@@ -34,7 +34,7 @@ class Comparison:
 
     Raises ValueError, before anything runs, for a bad prompt or setting, and unless
     there are 1 to MAX_RUNS settings. Where these name no seed, all get the same new
-    one; the first seed named is everybody's.
+    one; the first seed named is everybody's. `caller` is a session's.
     """
 
     def __init__(
@@ -42,6 +42,7 @@ class Comparison:
         engine: Engine[MistralCausalLM],
         prompt: str,
         settings: Sequence[GenerationSettings],
+        caller: Hashable = None,
     ) -> None:
         if not 1 <= len(settings) <= MAX_RUNS:
             raise ValueError(
@@ -50,6 +51,8 @@ class Comparison:
         seeds = [each.seed for each in settings if each.seed is not None]
         seed = seeds[0] if seeds else draw_seed()
         self._sessions = [Session(engine, record=True) for _ in settings]
+        for session in self._sessions:
+            session.caller = caller
         self._streams = [
             session.generate(prompt, replace(each, seed=seed))
             for session, each in zip(self._sessions, settings, strict=True)

@@ -1,7 +1,7 @@
 """One person's runs: what was asked, what came, and the way to stop it."""
 
 import threading
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Hashable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -46,6 +46,8 @@ class Session:
     ) -> None:
         self.engine = engine
         self.record = record
+        self.caller: Hashable = None
+        """Who takes turns with others in the engine's line; None is one of its own."""
         self.tree = AnswerTree()
         """All runs so far; nothing is ever lost."""
         self.version: Version | None = None
@@ -209,7 +211,12 @@ class Session:
         try:
             request = request or _request(model, prompt, transcript)
             run = self.engine.submit(
-                replace(request, owner=self._owner, record=self.record)
+                replace(
+                    request,
+                    owner=self._owner,
+                    caller=self.caller,
+                    record=self.record,
+                )
             )
         except (ValueError, BusyError) as fault:
             yield Finished(reason="error", message=str(fault))

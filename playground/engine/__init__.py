@@ -4,6 +4,7 @@ from playground.engine.compilation import Compilations, compilations, keep_progr
 from playground.engine.decoding import decode
 from playground.engine.engine import (
     MAX_ACTIVE,
+    MAX_NEWCOMERS,
     MAX_WAITING,
     WAITING_SECONDS,
     WARM_LENGTH,
@@ -34,6 +35,7 @@ from playground.engine.status import Status
 
 __all__ = [
     "MAX_ACTIVE",
+    "MAX_NEWCOMERS",
     "MAX_WAITING",
     "WAITING_SECONDS",
     "WARM_LENGTH",

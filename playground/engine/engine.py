@@ -1,13 +1,14 @@
 """The thread that owns the model: it loads it, warms it up, and runs everybody's text.
 
-Up to MAX_ACTIVE runs are active, as the scheduler sees fit; the others wait in line.
+Up to MAX_ACTIVE runs are active, as the scheduler sees fit; the others wait in line,
+where callers take turns. A few more places are for callers who have nothing active, so
+that nobody waits for all of somebody else's texts.
 """
 
 import logging
 import queue
 import threading
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any, Generic, Literal, TypeVar
@@ -15,6 +16,7 @@ from typing import Any, Generic, Literal, TypeVar
 from playground.engine.compilation import compilations, keep_programs
 from playground.engine.events import Event, Finished, Loading, Queued
 from playground.engine.kept_texts import KeptTexts
+from playground.engine.line import in_turns
 from playground.engine.programs import CachedModel, Programs
 from playground.engine.request import Request
 from playground.engine.scheduler import Scheduler
@@ -23,6 +25,8 @@ from playground.engine.warm_up import WarmUp
 from playground.threads import ComputingThread
 
 MAX_ACTIVE = 8
+MAX_NEWCOMERS = 4
+MOST = MAX_ACTIVE + MAX_NEWCOMERS
 MAX_WAITING = 64
 WARM_LENGTH = 1024
 WAITING_SECONDS = 0.25
@@ -118,9 +122,9 @@ class Engine(Generic[ModelT]):
         self._model: ModelT | None = None
         self._status = Status(phase="loading", message="Starting")
         self._kept = KeptTexts()
-        self._waiting: deque[Run] = deque()
-        self._num_active = 0
-        self._most_active = MAX_ACTIVE  # fewer while memory has no room for one more
+        self._waiting: list[Run] = []
+        self._callers: list[Hashable] = []  # of the active runs
+        self._most_active = MOST  # fewer while memory has no room for one more
         self._changed = threading.Condition()
         self._closed = False
         self._thread = ComputingThread(self._serve, self._end, name="engine")
@@ -155,10 +159,10 @@ class Engine(Generic[ModelT]):
         with self._changed:
             if run not in self._waiting:
                 return None
-            if self._num_active == 0 and not self._status.is_warm:
+            if not self._num_active and not self._status.is_warm:
                 message, fraction = self._status.message, self._status.fraction
                 return Loading(message=message, fraction=fraction)
-            return Queued(ahead=self._num_active + self._waiting.index(run))
+            return Queued(ahead=self._num_active + self._line().index(run))
 
     def forget(self, run: Run) -> None:
         """Take a cancelled run out of the line, if it still waits there."""
@@ -276,23 +280,39 @@ class Engine(Generic[ModelT]):
         """Let waiting runs in; with nothing else to do, sleep until there is one."""
         with self._changed:
             if len(scheduler) < self._num_active:
-                self._most_active = MAX_ACTIVE
-            self._num_active = len(scheduler)
+                self._most_active = MOST
+            self._callers = scheduler.callers
             if idle and not scheduler:
                 self._changed.wait_for(lambda: self._waiting or self._closed)
-            while self._waiting and len(scheduler) < self._most_active:
-                fault = scheduler.memory_fault(self._waiting[0].request)
+            while run := self._next():
+                fault = scheduler.memory_fault(run.request)
                 if fault and scheduler:
                     self._most_active = len(scheduler)  # until one of them ends
                     break
-                run = self._waiting.popleft()
+                self._waiting.remove(run)
                 if fault:
                     run.put(Finished(reason="error", message=fault))
                 else:
                     scheduler.admit(run)
-            self._num_active = len(scheduler)
+                    self._callers.append(run.request.caller)
+
+    @property
+    def _num_active(self) -> int:
+        return len(self._callers)
+
+    def _line(self) -> list[Run]:
+        """Those who wait, in the order in which they begin."""
+        return in_turns(self._waiting, lambda run: run.request.caller, self._callers)
+
+    def _next(self) -> Run | None:
+        """Who begins now, None if nobody may."""
+        if not self._waiting or self._num_active >= self._most_active:
+            return None
+        first = self._line()[0]
+        is_new = first.request.caller not in (None, *self._callers)
+        return first if self._num_active < MAX_ACTIVE or is_new else None
 
     def _dismiss(self, reason: Literal["cancelled", "error"], message: str) -> None:
         with self._changed:
             while self._waiting:
-                self._waiting.popleft().put(Finished(reason=reason, message=message))
+                self._waiting.pop(0).put(Finished(reason=reason, message=message))

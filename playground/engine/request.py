@@ -20,7 +20,8 @@ class Request:
     asked instead of the compiled one. `stop_sequences` are tokens that end the run when
     they come in this order. `text_stop`, given the new tokens so far, gives those of
     them and of the answer before that complete a stop which is text, () if none do.
-    `owner` says whose earlier text may be gone on from; None is nobody's. `max_seconds`
+    `owner` says whose earlier text may be gone on from; None is nobody's. `caller` is
+    who asks, and callers take turns in the line; None is one of its own. `max_seconds`
     is how long the run may take once it has begun; None is as long as it likes.
     `left_out_tokens` were taken out of the prompt before. Of the prompt the last
     `answered` tokens are an answer that goes on: draws are numbered and stops looked
@@ -39,6 +40,7 @@ class Request:
     stop_sequences: tuple[tuple[int, ...], ...] = ()
     text_stop: Callable[[Sequence[int]], tuple[int, ...]] | None = None
     owner: Hashable = None
+    caller: Hashable = None
     max_seconds: float | None = None
     left_out_tokens: int = 0
     answered: int = 0

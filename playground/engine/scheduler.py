@@ -9,7 +9,7 @@ longer than one chunk, and a new run begins within one.
 """
 
 from collections import deque
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -65,6 +65,12 @@ class Scheduler:
     def __len__(self) -> int:
         """How many runs are active."""
         return len(self._starts) + len(self._runs)
+
+    @property
+    def callers(self) -> list[Hashable]:
+        """Who asked for the active runs, once for each."""
+        runs = [*(run for run, _ in self._starts), *self._runs.values()]
+        return [run.listener.request.caller for run in runs]
 
     def memory_fault(self, request: Request) -> str | None:
         """Why a run's keys and values may not fit into memory; None if they do.
