@@ -30,7 +30,9 @@ KNOBS = tuple(c for c in SHOWN if c.samplers)
 def length_control(most: int | None = None) -> Control:
     """The one for new tokens: a host bounds them, so that none is not a choice."""
     control = BY_NAME["max_new_tokens"]
-    return replace(control, maximum=most or control.maximum, optional=False)
+    maximum = most or control.maximum
+    default = min(control.default, maximum or control.default)
+    return replace(control, maximum=maximum, default=default, optional=False)
 
 
 @dataclass(frozen=True)

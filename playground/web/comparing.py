@@ -32,7 +32,7 @@ def compared(
         raise ValueError("The model is still loading.")
     tokenizer = engine.model.text_preprocessor.tokenizer
     wanted = [replace(settings, sampler=name) for name in chosen]
-    comparison = Comparison(engine, prompt, wanted)
+    comparison = Comparison(engine, prompt, wanted, tab.session.caller)
     tab.comparison = comparison
     last = time.monotonic()
     for _ in comparison.updates():

@@ -1,7 +1,6 @@
 """What programs may call; everything else on the page is private."""
 
 import inspect
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
@@ -16,7 +15,11 @@ from playground.hosts.pace import paced
 from playground.models import MistralCausalLM
 from playground.session import Session
 from playground.settings import GenerationSettings
-from playground.web.places import Places
+from playground.web.places import Places, while_held
+from playground.web.turns import Turns
+
+SECONDS_BETWEEN_LOOKS = 0.25
+"""While it waits in line: whether somebody still listens."""
 
 SettingsOf = Callable[[dict[str, Any]], GenerationSettings]
 
@@ -45,6 +48,8 @@ QUESTIONS: dict[Callable[..., questions.Answer], tuple[Control, ...]] = {
 }
 """What may be asked about a text, and the settings that change the answer."""
 
+NULL = "null is off for what may be none, else the default."
+
 TEXTS_OF_ONE, QUESTIONS_OF_ONE = MAX_ACTIVE, 4
 """What one address may have in work or in line, by calls of these endpoints."""
 QUESTIONS_AT_ONCE = 2
@@ -55,43 +60,58 @@ def generate_endpoint(
     engine: Engine[MistralCausalLM],
     settings_of: SettingsOf,
     controls: tuple[Control, ...],
+    places: Places,
 ) -> Callable[..., Iterator[str]]:
     """`/generate`: a function of a prompt and one argument for each of `controls`."""
-    names = [control.name for control in controls]
-    places = Places(TEXTS_OF_ONE, "texts")
 
     def generate(prompt: str, *values: Any) -> Iterator[str]:
-        session = Session(engine)
-        try:
-            with _faults_in_words(), places.taken():
-                settings = settings_of(dict(zip(names, values, strict=True)))
-                for event in paced(session.generate(prompt, settings)):
-                    if isinstance(event, Finished) and event.reason == "error":
-                        raise ValueError(event.message)
-                    yield session.whole_text
-        finally:
-            session.stop()
+        with _faults_in_words(), places.taken() as place:
+            settings = settings_of(_chosen(controls, values))
+            session = Session(engine)
+            session.caller = place.address
+            yield from while_held(place, _texts(session, prompt, settings))
 
     prompt = inspect.Parameter(
         "prompt", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=str
     )
     words = (
-        "Stream the text that the model writes after a prompt, each time all of it. "
-        "null is empty, or off."
+        f"Stream the text that the model writes after a prompt, each time all of it. "
+        f"{NULL}"
     )
     return _described(generate, words, [prompt], controls, Iterator[str])
 
 
+def _texts(
+    session: Session, prompt: str, settings: GenerationSettings
+) -> Iterator[str]:
+    """All of the text, each time that there is more."""
+    try:
+        for event in paced(session.generate(prompt, settings)):
+            if isinstance(event, Finished) and event.reason == "error":
+                raise ValueError(event.message)
+            yield session.whole_text
+    finally:
+        session.stop()
+
+
 def question_endpoints(
-    engine: Engine[MistralCausalLM], settings_of: SettingsOf
+    engine: Engine[MistralCausalLM],
+    settings_of: SettingsOf,
+    places: Places,
+    turns: Turns,
 ) -> dict[str, Callable[..., questions.Answer]]:
     """The endpoints of QUESTIONS by their names."""
-    places = Places(QUESTIONS_OF_ONE, "questions")
-    turns = threading.Semaphore(QUESTIONS_AT_ONCE)
 
     @contextmanager
     def turn() -> Iterator[None]:
-        with _faults_in_words(), places.taken(), turns:
+        with (
+            _faults_in_words(),
+            places.taken() as place,
+            turns.joined(place.address) as turn,
+        ):
+            while turns.ahead_of(turn, SECONDS_BETWEEN_LOOKS):
+                if place.is_over:
+                    raise ValueError("Nobody waits for the answer.")
             yield
 
     return {
@@ -110,20 +130,35 @@ def _question_endpoint(
     turn: Callable[[], AbstractContextManager[None]],
 ) -> Callable[..., questions.Answer]:
     own = list(inspect.signature(question).parameters.values())[2:]
-    names = [control.name for control in controls]
 
     def ask(*values: Any) -> questions.Answer:
         with turn():
             if (model := engine.model) is None:
                 raise ValueError(f"The model is not there yet: {engine.status.message}")
-            chosen = zip(names, values[len(own) :], strict=True)
+            chosen = _chosen(controls, values[len(own) :])
             # Nothing is written, so the length that every run must have is one token.
-            settings = settings_of({"max_new_tokens": 1, **dict(chosen)})
-            return question(model, settings, *values[: len(own)])
+            settings = settings_of({"max_new_tokens": 1, **chosen})
+            return question(model, settings, *map(_sent, own, values))
 
     ask.__name__ = question.__name__  # what MCP calls the tool
-    words = " ".join((question.__doc__ or "").split())
+    words = " ".join([*(question.__doc__ or "").split(), NULL])
     return _described(ask, words, own, controls, dict[str, Any])
+
+
+def _chosen(controls: tuple[Control, ...], values: Sequence[Any]) -> dict[str, Any]:
+    """The settings by their names; null where that is none of its values is default."""
+    return {
+        control.name: control.default
+        if value is None and not control.optional
+        else value
+        for control, value in zip(controls, values, strict=True)
+    }
+
+
+def _sent(parameter: inspect.Parameter, value: Any) -> Any:
+    """What was sent for a parameter of a question's own."""
+    has_default = parameter.default is not inspect.Parameter.empty
+    return parameter.default if value is None and has_default else value
 
 
 @contextmanager
@@ -144,7 +179,7 @@ def _described(
 ) -> Callable[..., Any]:
     """The same function with a signature and words, from which Gradio makes its own."""
     parameters = [
-        *own,
+        *map(_or_null, own),
         *(
             inspect.Parameter(
                 control.name,
@@ -169,5 +204,11 @@ def _described(
 
 
 def _type(control: Control) -> Any:
-    wanted = _TYPES[control.kind]
-    return wanted | None if control.optional else wanted
+    return _TYPES[control.kind] | None
+
+
+def _or_null(parameter: inspect.Parameter) -> inspect.Parameter:
+    """The same, with null allowed if it may be left out."""
+    if parameter.default is inspect.Parameter.empty:
+        return parameter
+    return parameter.replace(annotation=parameter.annotation | None)

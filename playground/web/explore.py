@@ -32,14 +32,24 @@ PANELS = ("Candidates", "Sampler lab", "Window", "Heads", "Cache", "Tokens")
 """The tabs that show views of the focused token."""
 
 SettingsOf = Callable[[Sequence[Any]], GenerationSettings]
+Admit = Callable[[Callable[..., Any]], Callable[..., Iterator[Any]]]
 
 
 class Exploration:
-    """The tabs' handlers. Inputs come from the browser and are checked here."""
+    """The tabs' handlers. Inputs come from the browser and are checked here.
 
-    def __init__(self, settings_of: SettingsOf, open_tabs: OpenTabs) -> None:
+    `admit` has what reads a text begin when there is a place for it; None: at once.
+    """
+
+    def __init__(
+        self,
+        settings_of: SettingsOf,
+        open_tabs: OpenTabs,
+        admit: Admit | None = None,
+    ) -> None:
         self._settings_of = settings_of
         self._open_tabs = open_tabs
+        self._answer = admit(self._answer_at_once) if admit else self._answer_at_once
 
     def open(
         self, tab: Tab, request: gr.Request, event: gr.EventData, *sent: Any
@@ -67,7 +77,7 @@ class Exploration:
         if tab.opened == "Sampler lab":
             yield from self.show(tab, request, *sent)
         else:
-            yield _updates()
+            yield panel_updates()
 
     def follow_score(self, tab: Tab, request: gr.Request, *sent: Any) -> Iterator[Any]:
         """The text is coloured by another score: so is the picture of its tokens."""
@@ -87,10 +97,10 @@ class Exploration:
             yield from self._answer(tab, *sent)
         else:
             tab.questions += 1
-            yield _updates(where=focus_html(tab))
-        yield _updates()
+            yield panel_updates(where=focus_html(tab))
+        yield panel_updates()
 
-    def _answer(self, tab: Tab, *sent: Any) -> Iterator[Any]:
+    def _answer_at_once(self, tab: Tab, *sent: Any) -> Iterator[Any]:
         asked, explorer = Asked.of(sent), tab.explorer
         tab.questions += 1
         question, where = tab.questions, focus_html(tab)
@@ -113,13 +123,13 @@ class Exploration:
                 case Report():
                     percent = f" {step.fraction:.0%}" if step.fraction else ""
                     words = message_html(step.message + percent)
-                    yield _updates(tab.opened, words, where)
+                    yield panel_updates(tab.opened, words, where)
                 case Done(error=ValueError() as fault):
-                    yield _updates(tab.opened, message_html(str(fault)), where)
+                    yield panel_updates(tab.opened, message_html(str(fault)), where)
                 case Done(error=Exception() as error):
                     raise error
                 case Done(result=str(html)):
-                    yield _updates(tab.opened, html, where)
+                    yield panel_updates(tab.opened, html, where)
 
     def compare(
         self, tab: Tab, request: gr.Request, prompt: Any, names: Any, *values: Any
@@ -229,7 +239,7 @@ class Asked:
         return named[0] if named else next(iter(SCORES))
 
 
-def _updates(opened: str = "", html: str = "", where: str | None = None) -> Any:
+def panel_updates(opened: str = "", html: str = "", where: str | None = None) -> Any:
     """The line that names the token, then one update for each of PANELS."""
     panels = [html if name == opened else gr.skip() for name in PANELS]
     return gr.skip() if where is None else where, *panels

@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 
 from playground.controls import BY_NAME
-from playground.engine import MAX_ACTIVE, MAX_WAITING, Engine
+from playground.engine import Engine
 from playground.hosts.form import KNOBS, SHOWN
 from playground.models import MistralCausalLM
 from playground.web.endpoints import generate_endpoint, question_endpoints
@@ -15,32 +15,17 @@ from playground.web.explore import PANELS, Exploration
 from playground.web.gate import GuardedBlocks
 from playground.web.handlers import Handlers, knobs_for
 from playground.web.layout import Parts, draw
+from playground.web.limits import ROOM, Limits
 from playground.web.offer import Offer, StartEngine
 from playground.web.theme import read_asset
 
-RUNS_AT_ONCE = MAX_ACTIVE + MAX_WAITING
-"""All that the engine takes: its line tells people their place, Gradio's does not."""
-
-ON_MODEL: dict[str, Any] = {
-    "concurrency_id": "model",
-    "concurrency_limit": RUNS_AT_ONCE,
-}
 RUNNING: dict[str, Any] = {
     "preprocess": False,  # the handler checks every value, in our words
     "trigger_mode": "multiple",
     "show_progress": "hidden",
     "api_visibility": "private",
 }
-READING: dict[str, Any] = {
-    "concurrency_id": "explain",
-    "concurrency_limit": 2,  # each reads a whole text beside those that are written
-}
-ASKING: dict[str, Any] = {
-    "concurrency_id": "questions",
-    "concurrency_limit": 16,  # places: who has too many of them hears so at once
-}
 ON_TEXT: dict[str, Any] = {
-    **READING,
     "trigger_mode": "multiple",  # a new question ends the one before
     "show_progress": "hidden",
     "api_visibility": "private",
@@ -54,10 +39,7 @@ AT_ONCE: dict[str, Any] = {
 }
 IN_BROWSER: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 AS_TYPED = AT_ONCE | {"trigger_mode": "always_last", "preprocess": False}
-OPENING: dict[str, Any] = AT_ONCE | {
-    "queue": True,
-    "concurrency_limit": 1,  # a file of 16 MB may take half a GB while it is read
-}
+OPENING: dict[str, Any] = AT_ONCE | {"queue": True, "preprocess": False}
 
 
 def build(
@@ -76,21 +58,24 @@ def build(
     handlers = Handlers(Offer(preset, engine, more), limit)
     demo = GuardedBlocks(title="Mistral Playground", analytics_enabled=False)
     with demo:
-        _connect(demo, draw(handlers), handlers, engine)
-    # Closed: nobody passes the line by asking the functions themselves.
-    demo.queue(max_size=2 * RUNS_AT_ONCE, api_open=False)
+        _connect(demo, draw(handlers), handlers, Limits(demo.listeners), engine)
+    # Closed: nobody passes the lines by asking the functions themselves.
+    demo.queue(max_size=ROOM, default_concurrency_limit=None, api_open=False)
     return demo
 
 
 def _connect(
-    demo: gr.Blocks,
+    demo: GuardedBlocks,
     parts: Parts,
     handlers: Handlers,
+    limits: Limits,
     engine: Engine[MistralCausalLM],
 ) -> None:
     shown = [parts.controls[control.name] for control in SHOWN]
     runs = [parts.output, parts.status, parts.stop, parts.answers]
-    exploration = Exploration(handlers.settings_on_page, handlers.open_tabs)
+    exploration = Exploration(
+        handlers.settings_on_page, handlers.open_tabs, limits.look
+    )
     candidates = parts.tabs.panels["Candidates"]
     for begins, handler, inputs in (
         (parts.start.click, handlers.run, [parts.tab, parts.prompt, *shown]),
@@ -99,7 +84,7 @@ def _connect(
         (candidates.select, handlers.branch, [parts.tab, *shown]),
     ):
         _let_go(begins, parts)
-        run = begins(handler, inputs, runs, **RUNNING, **ON_MODEL)
+        run = begins(limits.run(handler), inputs, runs, **RUNNING)
         _then_show(run.then, parts, exploration.show, shown)
     for button in parts.examples:
         _let_go(button.click, parts)
@@ -107,13 +92,14 @@ def _connect(
         _then_show(opened.then, parts, exploration.show, shown)
     for another in (parts.tabs.file.upload, parts.answers.select, parts.model.input):
         _let_go(another, parts)
+    opens = limits.opening(demo.uploads.read_for(handlers.open_file))
     opened = parts.tabs.file.upload(
-        handlers.open_file, [parts.tab, parts.tabs.file], runs, **OPENING
+        opens, [parts.tab, parts.tabs.file], runs, **OPENING
     )
     _then_show(opened.then, parts, exploration.show, shown)
     turn = parts.answers.select(handlers.turn, parts.tab, runs, **AT_ONCE)
     _then_show(turn.then, parts, exploration.show, shown)
-    _connect_tabs(parts, handlers, exploration, shown)
+    _connect_tabs(parts, handlers, exploration, limits, shown)
     chat = parts.controls["chat"]
     assert isinstance(chat, gr.Checkbox)
     for changed in (parts.prompt.change, chat.change):
@@ -162,17 +148,22 @@ def _connect(
     _follow(opened.then(**asking).then, parts, handlers)
     demo.load(None, js=read_asset("keys.js"), api_visibility="private")
     demo.unload(handlers.leave)
-    gr.api(
-        generate_endpoint(engine, handlers.settings_of, SHOWN),
-        api_name="generate",
-        **ON_MODEL,
-    )
-    for name, endpoint in question_endpoints(engine, handlers.settings_of).items():
-        gr.api(endpoint, api_name=name, **ASKING)
+    length = handlers.max_new_tokens
+    controls = tuple(length if each.name == length.name else each for each in SHOWN)
+    generate = generate_endpoint(engine, handlers.settings_of, controls, limits.calls)
+    gr.api(generate, api_name="generate")
+    for name, endpoint in question_endpoints(
+        engine, handlers.settings_of, limits.questions, limits.question_turns
+    ).items():
+        gr.api(endpoint, api_name=name)
 
 
 def _connect_tabs(
-    parts: Parts, handlers: Handlers, exploration: Exploration, shown: list[Any]
+    parts: Parts,
+    handlers: Handlers,
+    exploration: Exploration,
+    limits: Limits,
+    shown: list[Any],
 ) -> None:
     tabs = parts.tabs
     _then_show(tabs.tabs.select, parts, exploration.open, shown)
@@ -184,7 +175,7 @@ def _connect_tabs(
         _then_show(place.change, parts, exploration.show, shown, settled="place")
     _then_show(parts.score.input, parts, exploration.follow_score, shown)
     tabs.export.select(
-        exploration.take_away,
+        limits.taking_away(exploration.take_away),
         [parts.tab, *tabs.choices, *shown],
         tabs.export,
         js=LOOK,
@@ -198,11 +189,10 @@ def _connect_tabs(
         **AT_ONCE,
     )
     tabs.compare.click(
-        exploration.compare,
+        limits.comparison(exploration.compare),
         [parts.tab, parts.prompt, tabs.compared, *shown],
         [tabs.panels["Compare"], parts.stop],
         **RUNNING,
-        **ON_MODEL,
     )
     tabs.stop_text.change(
         exploration.build_stop,

@@ -93,5 +93,5 @@ LAUNCH: dict[str, Any] = {
     "footer_links": ["api", "settings"],
     "state_session_capacity": 200,
     "max_file_size": "16mb",  # of a saved run
-    "max_threads": 100,  # one for each run, those in line too
+    "max_threads": 200,  # one for each run and question, those in line too
 }

@@ -70,7 +70,7 @@ def refusing():
         ({"seed": "abc"}, "`seed` must be a whole number"),
         ({"stop_token_ids": "end"}, "Stop tokens must be auto, none, or ids"),
         ({"stop_token_ids": {"2": 198}}, "`stop_token_ids` must be"),
-        ({"max_new_tokens": None}, "`max_new_tokens` must be a whole number"),
+        ({"max_new_tokens": 0}, "`max_new_tokens` must be a whole number"),
         ({"chat": "yes"}, "`chat` must be true or false"),
         ({"prompt": ""}, "The prompt is empty"),
         ({"prompt": 7}, "The prompt must be text, got int"),
@@ -86,3 +86,12 @@ def test_a_page_can_bound_the_new_tokens(page_for, scripted):
     client = page_for(scripted, max_new_tokens=16).client()
     with pytest.raises(AppError, match="from 1 to 16, got 17"):
         client.predict("Hello", max_new_tokens=17, **GENERATE)
+
+
+def test_a_page_that_bounds_them_below_the_default_has_its_bound_as_the_default(
+    page_for, scripted
+):
+    scripted.allow(None)
+    client = page_for(scripted, max_new_tokens=2).client()
+    assert client.predict("Hello", **GENERATE) == " word0 word1"
+    assert client.predict("Hello", max_new_tokens=None, **GENERATE) == " word0 word1"
