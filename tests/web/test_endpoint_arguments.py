@@ -87,6 +87,8 @@ def allowed(control: Control) -> list[Any]:
         return list(control.choices)
     if control.kind in OF_KIND:
         return OF_KIND[control.kind]
+    if control.name == "sliding_window":
+        return [1, 64, None]  # at most the model's own
     least = (control.minimum or 0) + (control.step or 1) * control.above_minimum
     return [least, control.maximum or least + 1]
 
