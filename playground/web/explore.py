@@ -84,7 +84,7 @@ class Exploration:
         if tab.opened == "Tokens":
             yield from self.show(tab, request, *sent)
         else:
-            yield _updates()
+            yield panel_updates()
 
     def show(self, tab: Tab, request: gr.Request, *sent: Any) -> Iterator[Any]:
         """The open tab's views, for the focused token, and which one that is.
