@@ -70,7 +70,7 @@ slow: $(VENV)/.test $(VENV)/.notebooks ## The tests that take minutes, JupyterLa
 soak: $(VENV)/.test ## Eight people for half an hour, then on the page eight and forty
 	$(BIN)/python -m pytest -m soak
 
-bench: $(VENV)/.run ## How fast it is, beside the peers if there are any (BENCH=--quick for less)
+bench: $(VENV)/.run ## How fast it is, beside the peers if there are any (BENCH=--quick for minutes)
 	@$(BIN)/python -m benchmarks $(BENCH)
 
 bench-peers: $(PEERS)/.installed ## Install keras-hub, transformers and llama.cpp for `make bench`

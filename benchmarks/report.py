@@ -39,6 +39,13 @@ def report(cells: Cells, versions: dict[str, dict[str, str]]) -> dict[str, Any]:
     }
 
 
+def write_whole(path: Path, told: dict[str, Any]) -> None:
+    """As JSON. The file is the old one or the new one, whenever this is ended."""
+    part = path.with_suffix(".part")
+    part.write_text(json.dumps(told, indent=1), encoding="utf-8")
+    os.replace(part, path)
+
+
 def read_cells(path: Path) -> tuple[Cells, dict[str, Any]]:
     """The cells of a report in JSON, and the report."""
     stored = json.loads(path.read_text())

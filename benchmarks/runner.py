@@ -3,7 +3,7 @@
 import shutil
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -57,16 +57,28 @@ class Bench:
     def contenders(self) -> list[str]:
         return [name for name in self.commands if name != MACHINE]
 
-    def run(self, groups: Mapping[str, Sequence[Row]], cells: Cells) -> None:
-        """Fill `cells`; what was measured before an interruption stays in it."""
+    def run(
+        self,
+        groups: Mapping[str, Sequence[Row]],
+        cells: Cells,
+        keep: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Fill `cells`, and go on where it has runs already; `keep` after each run."""
         for name, rows in groups.items():
             with self._crew() as crew:
                 for row, who, run in self._turns(rows):
                     cell = cells.setdefault(row.name, {}).setdefault(who, Cell())
-                    if cell.fault or not cell.applies:
+                    if self._has(cell, row, run):
                         continue
                     self._take(crew, row, who, run, cell)
+                    keep()
                     _say(f"{name}: {row.name} · {who} · {_words(row, run, cell)}")
+
+    def _has(self, cell: Cell, row: Row, run: int) -> bool:
+        """Whether there is nothing to ask: what it says is known, or it cannot say."""
+        complete = len(cell.runs) >= min(row.runs, self.most_runs)
+        known = complete or 0 <= run < len(cell.runs)
+        return known or bool(cell.fault) or not cell.applies
 
     def _turns(self, rows: Sequence[Row]) -> Iterator[tuple[Row, str, int]]:
         """(row, contender, run): every row once, then again; run -1 does not count."""

@@ -39,7 +39,7 @@ class Row:
             folder of compiled programs is "cold" (empty) or "warm".
         runs: How many of which the median is taken, after one that is not counted where
             `warm_up` says so.
-        quick: Whether `--quick` has it.
+        quick: Whether `--quick` has it, once and of the playground alone.
     """
 
     name: str
@@ -114,13 +114,12 @@ def _with(**values: Any) -> Task:
     return Task(**{"prompt": 32, "max_length": 48, **values})
 
 
-def _people(people: int, **options: Any) -> Row:
+def _people(people: int) -> Row:
     return Row(
         name=f"tokens/s of all together: people {people}",
         measure="people",
         cell=SPEED,
         arguments={"task": Task(prompt=16, max_length=112), "people": people},
-        **options,
     )
 
 
@@ -150,7 +149,6 @@ START = (
         process="warm",
         warm_up=False,
         runs=1,
-        quick=True,
     ),
 )
 SIZES = (
@@ -160,7 +158,6 @@ SIZES = (
         cell=MEGABYTES,
         runs=1,
         warm_up=False,
-        quick=True,
     ),
     Row(
         name="weights, MB",
@@ -168,7 +165,6 @@ SIZES = (
         cell=MEGABYTES,
         runs=1,
         warm_up=False,
-        quick=True,
     ),
     Row(
         name="weights in int8, MB",
@@ -177,7 +173,6 @@ SIZES = (
         precision="int8",
         runs=1,
         warm_up=False,
-        quick=True,
     ),
     Row(
         name="KV cache, MB: 4096 tokens, window 256",
@@ -189,8 +184,8 @@ SIZES = (
     ),
 )
 READING = (
-    _prefill(32, runs=5, quick=True),
-    _prefill(512, runs=5, quick=True),
+    _prefill(32, runs=5),
+    _prefill(512, runs=5),
     _prefill(2048),
     _prefill(1024, 256),
     _prefill(4096, 256),
@@ -222,12 +217,12 @@ WRITING = (
         )
         for threads in (1, 2)
     ),
-    _decode(160, runs=5, quick=True),
-    _decode(512, quick=True),
+    _decode(160, runs=5),
+    _decode(512),
     _decode(1024),
     _decode(2048),
     _decode(4096),
-    _decode(512, 256, quick=True),
+    _decode(512, 256),
     _decode(1024, 256),
     _decode(2048, 256),
     _decode(4096, 256),
@@ -279,7 +274,7 @@ SWAPS = (
         warm_up=False,
     ),
 )
-PEOPLE = tuple(_people(people, quick=people in (1, 8)) for people in (1, 2, 4, 8))
+PEOPLE = tuple(map(_people, (1, 2, 4, 8)))
 SAMPLING = tuple(
     Row(
         name=f"choose from 49,152 tokens, ms: {what}, {count}",
@@ -289,7 +284,6 @@ SAMPLING = tuple(
         who=(OURS,),
         runs=5,
         warm_up=False,
-        quick=True,
     )
     for sort, what in ((False, "temperature, k and p"), (True, "a full sort"))
     for rows, count in ((1, "one row"), (8, "8 rows"))

@@ -1,15 +1,25 @@
 """The notebooks run, and show what they showed."""
 
+import importlib.util
 import json
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
+from playground.hosts.written_with import written_with
+from playground.presets import PRESETS
+
 FOLDER = Path(__file__).parent.parent / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
+_SPEC = importlib.util.spec_from_file_location("run", FOLDER / "run.py")
+RUN = importlib.util.module_from_spec(_SPEC)
+_SPEC.loader.exec_module(RUN)
+REPOSITORY = RUN.REPOSITORY
 NAMES = (
     "01_first_steps",
     "02_samplers",
@@ -55,6 +65,56 @@ def test_a_notebook_opens_in_colab_and_leads_to_one_that_exists(path):
     text = "".join("".join(cell["source"]) for cell in notebook["cells"])
     for link in re.findall(r"\(([\w]+\.ipynb)\)", text):
         assert (FOLDER / link).is_file()
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_every_address_of_a_notebook_is_whole(path):
+    """In commands as in words, and what Colab fetches is what its badge opens."""
+    notebook, code = read(path)
+    sources = ["".join(cell["source"]) for cell in notebook["cells"]]
+    urls = [
+        url for source in sources for url in re.findall(r"\w+://[^\s)\"'`]+", source)
+    ]
+    hosts = {
+        "github.com": rf"/{REPOSITORY}",
+        "colab.research.google.com": rf"/assets/.+\.svg|/github/{REPOSITORY}/.+",
+        "arxiv.org": r"/abs/\d{4}\.\d{5}",
+    }
+    for url in map(urlsplit, urls):
+        assert url.scheme == "https"
+        assert re.fullmatch(hosts[url.hostname], url.path)
+    fetch = "".join(code[0]["source"])
+    (clone,) = re.findall(r"!git clone .* (\S+)$", fetch, re.M)
+    assert clone == f"https://github.com/{REPOSITORY}"
+    assert f"%cd {clone.rpartition('/')[2]}/notebooks" in fetch
+    assert '%pip install --quiet "..[notebook]"' in fetch
+    project = tomllib.loads((FOLDER.parent / "pyproject.toml").read_text())["project"]
+    assert "ipywidgets" in str(project["optional-dependencies"]["notebook"])
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "!git clone --depth 1 https://github.com/{}\n%cd mistral-playground/notebooks",
+        "[badge](https://colab.research.google.com/github/{}/blob/main/a.ipynb)",
+        "https://github.com/{}.git and https://github.com/karpathy/llama2.c",
+        "mistral-playground/notebooks, https://github.com/{}/issues",
+    ],
+)
+def test_a_fork_has_its_own_links_and_nothing_else_changes(source):
+    here = source.format(REPOSITORY)
+    assert RUN.linked(source.format("some.body/mistral-playground")) == here
+    assert RUN.linked(here) == here
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_is_as_new_as_the_defaults(path):
+    """`make notebooks` runs them."""
+    notebook, code = read(path)
+    text = "".join("".join(cell["source"]) for cell in code)
+    named = [name for name in PRESETS if f'"{name}"' in text]
+    stored = notebook["metadata"]["playground"]["written_with"]
+    assert stored == [written_with(name) for name in named] != []
 
 
 @pytest.mark.slow

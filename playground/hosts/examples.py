@@ -9,6 +9,7 @@ from typing import Any
 from playground.asset_folder import asset_folder
 from playground.hosts.form import Example, examples_for
 from playground.hosts.spans import spans_value
+from playground.hosts.written_with import written_with
 from playground.presets import DEFAULT_PRESET
 from playground.session import Session
 from playground.settings import GenerationSettings
@@ -39,7 +40,7 @@ def stored_answers(preset: str = DEFAULT_PRESET) -> tuple[StoredAnswer, ...]:
     stored = json.loads(PRESETS[preset].read_text(encoding="utf-8"))
     return tuple(
         StoredAnswer(run=Transcript.from_json(each["run"]), spans=each["spans"])
-        for each in stored
+        for each in stored["answers"]
     )
 
 
@@ -50,7 +51,10 @@ def stored_answer(preset: str, example: Example) -> StoredAnswer | None:
 
 
 def write_answers(session: Session, preset: str = DEFAULT_PRESET) -> str:
-    """The file's text, from runs on the session's model, which is this preset."""
+    """The file's text, from runs on the session's model, which is this preset.
+
+    Beside the answers stands what they were written with.
+    """
     stored = []
     for example in examples_for(preset):
         settings = GenerationSettings(
@@ -60,4 +64,5 @@ def write_answers(session: Session, preset: str = DEFAULT_PRESET) -> str:
         run = session.transcript
         assert run is not None
         stored.append({"run": run.to_json(), "spans": spans_value(session)})
-    return json.dumps(stored, ensure_ascii=False, separators=(",", ":")) + "\n"
+    whole = {"written_with": written_with(preset), "answers": stored}
+    return json.dumps(whole, ensure_ascii=False, separators=(",", ":")) + "\n"

@@ -118,16 +118,70 @@ def test_an_interruption_keeps_what_was_measured(tmp_path, monkeypatch):
     assert speeds(cells["a"][OURS]) == [10, 20]
 
 
-def test_what_was_measured_before_stays_unless_it_is_measured_anew(
-    tmp_path, monkeypatch
-):
-    commands = bench(tmp_path, OURS).commands
-    monkeypatch.setattr("benchmarks.__main__._commands", lambda: commands)
+@pytest.fixture
+def ask(tmp_path, monkeypatch):
+    """Measures one row after the other, until the answer of this number."""
     monkeypatch.setattr("benchmarks.__main__.FOLDER", tmp_path)
-    earlier = {name: {OURS: cell(tokens_per_second=7)} for name in ("a", "b")}
-    cells, told = measure({"group": [row("b", warm_up=False)]}, 1, earlier)
-    assert {name: speeds(cells[name][OURS]) for name in cells} == {"a": [7], "b": [10]}
-    assert set(told["rows"]) == {"a", "b"}
+    commands = bench(tmp_path, OURS).commands
+    take = Bench._take
+
+    def measured(*names: str, stop: int = 99, runs: int = 2, **options: Any):
+        calls: list[str] = []
+
+        def take_or_stop(self: Bench, crew: Any, row: Row, *rest: Any) -> None:
+            if len(calls) == stop:
+                raise KeyboardInterrupt
+            calls.append(row.name)
+            take(self, crew, row, *rest)
+
+        monkeypatch.setattr(Bench, "_take", take_or_stop)
+        rows = [row(name, warm_up=False) for name in names]
+        cells, told = measure({"group": rows}, runs, commands, **options)
+        assert read_cells(tmp_path / "report.json") == (cells, told)
+        return {name: speeds(cells[name][OURS]) for name in cells}, calls
+
+    return measured
+
+
+def test_an_interrupted_bench_goes_on_where_it_was(ask, capsys):
+    assert ask("a", "b", stop=3) == ({"a": [10, 30], "b": [20]}, ["a", "b", "a"])
+    assert "the same command goes on" in capsys.readouterr().err
+    # A new process counts from the beginning.
+    assert ask("a", "b") == ({"a": [10, 30], "b": [20, 10]}, ["b"])
+    assert ask("a", "b")[1] == ["a", "b", "a", "b"]  # complete, so it begins again
+
+
+def test_a_killed_bench_has_written_what_it_had(ask, monkeypatch):
+    written = []
+    monkeypatch.setattr(
+        "benchmarks.__main__.write_whole", lambda _, told: written.append(told["rows"])
+    )
+    with pytest.raises(FileNotFoundError):  # by `ask`, as nothing is written
+        ask("a", "b", runs=1)
+    assert [sorted(rows) for rows in written] == [["a"], ["a", "b"], ["a", "b"]]
+
+
+@pytest.mark.parametrize("other", ["rows", "runs", "code"])
+def test_what_is_asked_otherwise_begins_again(ask, other, monkeypatch):
+    ask("a", "b", stop=1)
+    if other == "code":
+        monkeypatch.setattr("benchmarks.__main__._fingerprint", lambda: "other")
+    names = ("a",) if other == "rows" else ("a", "b")
+    assert ask(*names, runs=1 if other == "runs" else 2)[1][0] == "a"
+
+
+def test_other_rows_of_the_last_report_stay_when_wanted(ask):
+    ask("a", "b", runs=1)
+    assert ask("b", runs=1, add=True)[0] == {"a": [10], "b": [10]}
+    assert ask("b", stop=0, add=True)[0] == {"a": [10], "b": [10]}
+    assert ask("b", runs=1)[0] == {"b": [10]}
+
+
+def test_words_that_no_row_has_are_refused_with_the_rows_there_are():
+    with pytest.raises(ValueError, match=r"'poeple' is in none[^\0]*people: tokens/s"):
+        chosen_rows(quick=False, only=["people", "poeple"])
+    with pytest.raises(ValueError, match="'4096' is in none"):
+        chosen_rows(quick=True, only=["4096"])
 
 
 def cell(**figures: Any) -> Cell:
@@ -242,8 +296,13 @@ def test_rows_can_be_chosen_by_their_group_and_words():
         "write": 1,
         "people": 4,
     }
-    quick = chosen_rows(quick=True, only=["people: "])["people"]
-    assert [row.arguments["people"] for row in quick] == [1, 8]
+    quick = chosen_rows(quick=True, only=[])
+    assert {group: len(rows) for group, rows in quick.items()} == {
+        "start": 1,
+        "write": 2,
+        "change": 1,
+        "precision": 4,
+    }
 
 
 def test_a_task_survives_json():

@@ -5,18 +5,21 @@ import json
 
 import pytest
 
-from playground.engine import Engine
 from playground.hosts.examples import (
     FILE,
+    MAX_NEW_TOKENS,
+    PRESETS,
+    SEED,
     SMALL,
     stored_answer,
     stored_answers,
     write_answers,
 )
 from playground.hosts.form import ALL_EXAMPLES, COMPLETIONS, EXAMPLES, examples_for
-from playground.models import MistralCausalLM
+from playground.hosts.written_with import written_with
 from playground.presets import DEFAULT_PRESET
-from playground.session import Session, start_engine
+from playground.session import Session, fastest_dtype, start_engine
+from playground.settings import GenerationSettings
 
 
 def test_each_example_has_an_answer_by_the_default_model() -> None:
@@ -34,7 +37,7 @@ def test_each_example_has_an_answer_by_the_default_model() -> None:
 def test_the_small_model_says_what_is_stored_to_its_own_examples() -> None:
     engine = start_engine(SMALL, warm_length=0)
     try:
-        anew = json.loads(write_answers(Session(engine, record=True), SMALL))
+        anew = json.loads(write_answers(Session(engine, record=True), SMALL))["answers"]
     finally:
         engine.close()
     for example, stored, written in zip(
@@ -59,12 +62,31 @@ def test_a_session_gets_a_copy_of_its_own() -> None:
     assert stored.copy_of_run().token_ids == stored.run.token_ids
 
 
+@pytest.mark.parametrize("preset", PRESETS)
+def test_answers_are_as_new_as_the_defaults(preset: str) -> None:
+    """`python -m playground examples` writes them."""
+    stored = json.loads(PRESETS[preset].read_text(encoding="utf-8"))
+    assert stored["written_with"] == written_with(preset)
+    for example, answer in zip(
+        examples_for(preset), stored_answers(preset), strict=True
+    ):
+        asked = GenerationSettings(
+            chat=example.chat, seed=SEED, max_new_tokens=MAX_NEW_TOKENS
+        )
+        assert answer.run.settings == asked
+        assert answer.run.model is not None
+        assert answer.run.model.dtype.startswith(fastest_dtype())
+
+
 @pytest.mark.slow
-def test_the_default_model_still_says_the_same(
-    engine: Engine[MistralCausalLM],
-) -> None:
-    anew = json.loads(write_answers(Session(engine, record=True)))
-    for stored, written in zip(json.loads(FILE.read_text()), anew, strict=True):
+def test_the_default_model_still_says_the_same() -> None:
+    engine = start_engine(DEFAULT_PRESET, warm_length=0)
+    try:
+        anew = json.loads(write_answers(Session(engine, record=True)))["answers"]
+    finally:
+        engine.close()
+    kept = json.loads(FILE.read_text(encoding="utf-8"))["answers"]
+    for stored, written in zip(kept, anew, strict=True):
         assert written["run"]["token_ids"] == stored["run"]["token_ids"]
         # Numbers may differ in their last digit on another processor.
         for part in ("prompt", "answer"):
