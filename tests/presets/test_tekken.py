@@ -173,6 +173,40 @@ def test_the_original_file_comes_before_its_conversion(load, small, tiny_proto):
     assert isinstance(tokenizer, MistralTokenizer)
 
 
+def test_a_fine_tunes_names_and_added_tokens_count_beside_it(load, small):
+    added = [
+        {"id": 4, "content": "<|im_start|>", "special": True},
+        {"id": 264, "content": "<|im_end|>", "special": True},
+        {"id": 265, "content": "<tool>", "special": False},
+    ]
+    tokenizer = load(
+        vocabulary_size=266,
+        tekken__json=small,
+        tokenizer__json={"added_tokens": added},
+        tokenizer_config__json={"eos_token": "<|im_end|>"},
+    )
+    text = "<|im_start|>low<tool><|im_end|>"
+    assert tokenizer.tokenize(text, special=True) == [4, 3, 265, 264]
+    assert tokenizer.stop_token_ids == {264}
+    assert tokenizer.special_token_ids == {*range(6), 264}
+    assert tokenizer.token_bytes(265) == b"<tool>"
+
+
+def test_a_tokenizer_json_with_other_words_is_a_tokenizer_of_its_own(load, small):
+    vocabulary = {letter: id_ for id_, letter in enumerate(byte_letters())}
+    own = {
+        "model": {"type": "BPE", "vocab": vocabulary, "merges": []},
+        "pre_tokenizer": {
+            "type": "ByteLevel",
+            "add_prefix_space": False,
+            "trim_offsets": True,
+            "use_regex": True,
+        },
+    }
+    tokenizer = load(tekken__json=small, tokenizer__json=own)
+    assert tokenizer.tokenize("low") == [ord("l"), ord("o"), ord("w")]
+
+
 def test_merges_are_all_pairs_in_the_order_of_what_they_make():
     tokens = ["a", "b", "c", "bc", "ab", "abc", "d?"]
     expected = [("b", "c"), ("a", "b"), ("a", "bc"), ("ab", "c")]
