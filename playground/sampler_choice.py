@@ -44,10 +44,10 @@ def acting_numbers(settings: GenerationSettings) -> tuple[str, ...]:
 def chain_of_preset(name: str) -> dict[str, Any]:
     """All settings of the chain as the preset of that name has them.
 
-    "neutral" switches everything off. Bans and biases, which are a person's own, stay.
+    "neutral" switches everything off. Bans, biases and breakers, ids of one model, stay.
     """
     neutral, wanted = SamplerValues(), PRESETS[name]
-    own = ("logit_bias",)
+    own = ("dry_breakers", "logit_bias")
     numbers = {n: getattr(neutral, n) for n in _NUMBERS if n not in own}
     return {"sampler": "chain", **numbers, **wanted}
 

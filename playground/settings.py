@@ -47,6 +47,7 @@ class GenerationSettings:
     dry_base: float = _default("dry_base")
     dry_allowed_length: int = _default("dry_allowed_length")
     dry_last_n: int = _default("dry_last_n")
+    dry_breakers: tuple[int, ...] = _default("dry_breakers")
     logit_bias: tuple[tuple[int, float], ...] = _default("logit_bias")
     banned_tokens: tuple[int, ...] = _default("banned_tokens")
     ban_end_token: bool = _default("ban_end_token")

@@ -312,6 +312,13 @@ CONTROLS: tuple[Control, ...] = (
         step=1,
     ),
     _penalty(
+        "dry_breakers",
+        "DRY breakers",
+        "Ids of tokens that no repeat reaches over, as a line end or a colon: 198, 42.",
+        "token_ids",
+        default=(),
+    ),
+    _penalty(
         "logit_bias",
         "Logit bias",
         "Token ids and what is added to their logits: 13: -2.5, 198: 1.",

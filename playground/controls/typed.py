@@ -25,16 +25,14 @@ def parse_token_ids(text: str) -> str | tuple[int, ...] | None:
     return ids
 
 
-def parse_ids(text: str) -> tuple[int, ...]:
-    """Read `banned_tokens` as typed: "2, 198" -> (2, 198), nothing -> ().
+def parse_ids(text: str, name: str = "Banned tokens") -> tuple[int, ...]:
+    """Read token ids as typed: "2, 198" -> (2, 198), nothing -> ().
 
-    Raises ValueError for anything else.
+    Raises ValueError for anything else, which calls them `name`.
     """
     ids = _whole_numbers(text)
     if ids is None:
-        raise ValueError(
-            f"Banned tokens must be ids such as 2, 198; got {clipped(text)}."
-        )
+        raise ValueError(f"{name} must be ids such as 2, 198; got {clipped(text)}.")
     return ids
 
 

@@ -159,7 +159,7 @@ def _read(control: Control, texts: list[str]) -> Any:
         case _ if text == "none" and control.optional:
             return None
         case "token_ids":
-            return parse_ids(text)
+            return parse_ids(text, control.label)
         case "biases":
             return parse_biases(text)
         case "toggle":

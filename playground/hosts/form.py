@@ -101,6 +101,7 @@ PLACEHOLDERS: Mapping[str, str] = {
     "stop_token_ids": "auto",
     "stop_strings": r"\n\n",
     "sliding_window": "as trained",
+    "dry_breakers": "198, 42",
     "banned_tokens": "2, 198",
     "logit_bias": "13: -2.5, 198: 1",
 }
@@ -119,7 +120,7 @@ def read_value(control: Control, sent: Any) -> Any:
         case "stop_ids" if isinstance(sent, str):
             return parse_token_ids(sent)
         case "token_ids" if isinstance(sent, str):
-            return parse_ids(sent)
+            return parse_ids(sent, control.label)
         case "biases" if isinstance(sent, str):
             return parse_biases(sent)
         case "texts" if isinstance(sent, str):

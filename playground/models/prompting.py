@@ -173,7 +173,7 @@ def _check_tokens(values: object, vocabulary_size: int) -> None:
     ids = [*values.banned_tokens, *dict(values.logit_bias), *values.dry_breakers]
     if bad := [token for token in ids if token >= vocabulary_size]:
         raise ValueError(
-            "Banned and biased tokens must be in the vocabulary, 0 to "
+            "Banned, biased and breaking tokens must be in the vocabulary, 0 to "
             f"{vocabulary_size - 1:,}; got {', '.join(map(str, bad)):.80}."
         )
 

@@ -157,3 +157,13 @@ def test_a_prompt_too_long_for_a_link_is_refused_with_what_to_do(text: str) -> N
 def test_half_a_character_is_refused_in_words() -> None:
     with pytest.raises(ValueError, match="half of a character"):
         to_query(Link(prompt="\ud83d"))
+
+
+def test_breakers_come_back_from_link_and_json():
+    settings = GenerationSettings(dry_multiplier=0.8, dry_breakers=(198, 42))
+    query = to_query(Link(prompt="Hi", settings=settings))
+    assert "dry_breakers=198,42" in query
+    assert from_query(query).settings == settings
+    assert GenerationSettings.from_json(settings.to_json()) == settings
+    with pytest.raises(ValueError, match="DRY breakers must be ids"):
+        from_query("dry_breakers=colon")

@@ -21,6 +21,7 @@ from playground.hosts.form import read_value
         ("stop_token_ids", "2, 198", (2, 198)),
         ("banned_tokens", " 2, 198", (2, 198)),
         ("banned_tokens", "", ()),
+        ("dry_breakers", "198 42", (198, 42)),
         ("logit_bias", "13: -2.5", ((13, -2.5),)),
         ("temperature", 1, 1),
         ("top_k", [], []),

@@ -117,6 +117,7 @@ def test_the_same_examples_tabs_and_views(blocks, panel):
         ("stop_strings", ("\n\n", "a\\b", "\t")),
         ("banned_tokens", (2, 198)),
         ("banned_tokens", ()),
+        ("dry_breakers", (198, 42)),
         ("logit_bias", ((13, -2.5), (198, 1.0))),
         ("temperature", 0.35),
         ("chat", False),
