@@ -44,7 +44,7 @@ def acting_numbers(settings: GenerationSettings) -> tuple[str, ...]:
 def chain_of_preset(name: str) -> dict[str, Any]:
     """All settings of the chain as the preset of that name has them.
 
-    "neutral" switches everything off. Bans, biases and breakers, ids of one model, stay.
+    "neutral" switches everything off. Bans, biases and breakers, a model's ids, stay.
     """
     neutral, wanted = SamplerValues(), PRESETS[name]
     own = ("dry_breakers", "logit_bias")
