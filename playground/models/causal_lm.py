@@ -25,6 +25,7 @@ class CausalLM(Task):
 
     sampler: samplers.Sampler
     _num_draws = 0
+    _has_learnt = False  # when it was saved
 
     @property
     @abstractmethod
@@ -61,6 +62,13 @@ class CausalLM(Task):
         )
         self.sampler = samplers.get(sampler)
         self._num_draws = 0
+
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        """Compile as a saved model was, with the sampler that the model has."""
+        arguments = keras.saving.deserialize_keras_object(config)
+        self.compile(**arguments, sampler=self.sampler)
+        if self._has_learnt:  # the optimizer's state is about to be loaded
+            self.optimizer.build(self.trainable_variables)
 
     def _compile_by_default(self) -> None:
         self.compile(sampler=self.sampler)

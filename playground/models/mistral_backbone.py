@@ -80,6 +80,8 @@ class MistralBackbone(Quantizable):
         ValueError: if a size is not a positive whole number or heads do not divide.
     """
 
+    _lora_rank: int | None = None
+
     def __init__(
         self,
         vocabulary_size: int,
@@ -153,8 +155,17 @@ class MistralBackbone(Quantizable):
             setattr(self, name, value)
         self.head_dim = layers[0].head_dim
         self._config_head_dim = head_dim
+        if kernel_initializer is placeholder:
+            self._forget_placeholder()
         if stored_as.quantization_mode:
             self.quantize("int8", empty=kernel_initializer is placeholder)
+
+    def _forget_placeholder(self) -> None:
+        """A clone of a layer has weights of its own; Keras makes it from its config."""
+        for layer in self._flatten_layers():
+            for name in ("kernel_initializer", "embeddings_initializer"):
+                if getattr(layer, name, None) is placeholder:
+                    setattr(layer, name, keras.initializers.RandomNormal(stddev=0.02))
 
     @property
     def token_embedding(self) -> keras.layers.Embedding:
@@ -252,6 +263,7 @@ class MistralBackbone(Quantizable):
         self.layer_norm.trainable = False
         for decoder in self.transformer_layers:
             decoder.enable_lora(rank)
+        self._lora_rank = rank
 
     presets = PresetsProperty()
 
@@ -318,7 +330,9 @@ class MistralBackbone(Quantizable):
         write_keras_backbone(Path(preset_dir), self.get_config(), arrays)
 
     def get_config(self) -> dict[str, Any]:
+        lora = {} if self._lora_rank is None else {"lora_rank": self._lora_rank}
         return {
+            **lora,
             **{name: getattr(self, name) for name in CONFIG},
             "head_dim": self._config_head_dim,
             "dtype": keras.dtype_policies.serialize(self.token_embedding.dtype_policy),
@@ -329,9 +343,13 @@ class MistralBackbone(Quantizable):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "MistralBackbone":
         config = dict(config)
+        rank = config.pop("lora_rank", None)
         if isinstance(config.get("dtype"), dict):
             config["dtype"] = keras.dtype_policies.deserialize(config["dtype"])
-        return cls(**config)
+        backbone = cls(**config)
+        if rank is not None:
+            backbone.enable_lora(rank)
+        return backbone
 
 
 def _check(config: dict[str, Any]) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import jax
 import jax.numpy as jnp
@@ -22,6 +22,7 @@ from playground.models.mistral_backbone import MistralBackbone
 from playground.models.mistral_causal_lm_preprocessor import (
     MistralCausalLMPreprocessor,
 )
+from playground.models.serialization import deserialized
 from playground.presets import Checkpoint, PresetsProperty, Progress, say_nothing
 from playground.presets.keras import write_keras_preset
 
@@ -52,6 +53,33 @@ class MistralCausalLM(CausalLM):
         self.sampler = samplers.get("top_k")
         self.preset: str | None = None
         """What `from_preset` was asked for, if the model comes from there."""
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments, vocabulary and all, and the sampler."""
+        serialize = keras.saving.serialize_keras_object
+        preprocessor, optimizer = self.preprocessor, getattr(self, "optimizer", None)
+        # Not in the config of `compile`: Keras compiles plain clones with that.
+        learnt = {"has_learnt": True} if optimizer and optimizer.built else {}
+        return {
+            **learnt,
+            "backbone": serialize(self.backbone),
+            "preprocessor": None if preprocessor is None else serialize(preprocessor),
+            "sampler": serialize(self.sampler),
+            "name": self.name,
+            "trainable": self.trainable,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Self:
+        """The model that `get_config` told of, with random weights."""
+        with keras.saving.custom_object_scope(custom_objects or {}):
+            parts = {name: deserialized(value) for name, value in config.items()}
+        sampler, learnt = parts.pop("sampler", None), parts.pop("has_learnt", False)
+        model = cls(**parts)
+        model._has_learnt = learnt
+        if sampler is not None:
+            model.sampler = samplers.get(sampler)
+        return model
 
     presets = PresetsProperty()
 

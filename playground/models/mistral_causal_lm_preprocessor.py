@@ -1,11 +1,13 @@
 """What happens to text before the model sees it."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
+import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from playground.models.serialization import PACKAGE, deserialized
 from playground.models.texts import Texts, as_texts
 from playground.presets import PresetsProperty, Progress, describe, say_nothing
 from playground.tokenizers import ChatPrompt, Tokenizer, chat_prompt
@@ -14,6 +16,7 @@ Padded = dict[str, NDArray[np.int32]]
 NO_CHAT_FORMAT = "This model has no chat template. Switch the chat format off."
 
 
+@keras.saving.register_keras_serializable(package=PACKAGE)
 class MistralCausalLMPreprocessor:
     """Makes the token ids that a `MistralCausalLM` reads, and text of what it wrote.
 
@@ -60,6 +63,20 @@ class MistralCausalLMPreprocessor:
         """
         found = describe(preset, report)
         return cls(found.tokenizer, **{**found.preprocessor, **kwargs})
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments; the tokenizer with its whole vocabulary."""
+        return {
+            "tokenizer": keras.saving.serialize_keras_object(self.tokenizer),
+            "sequence_length": self.sequence_length,
+            "add_start_token": self.add_start_token,
+            "add_end_token": self.add_end_token,
+        }
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
+        """The preprocessor that `get_config` told of."""
+        return cls(**{**config, "tokenizer": deserialized(config["tokenizer"])})
 
     def __call__(
         self,

@@ -9,6 +9,8 @@ import numpy as np
 
 from playground.models.quantization import as_int8, quantize_rows, times_int8
 
+_LORA = ("lora_kernel_a", "lora_kernel_b")
+
 
 def times_rows(x: jax.Array, rows: jax.Array) -> jax.Array:
     """x [B, T, i] times the rows [o, i] of a matrix: [B, T, o]."""
@@ -47,6 +49,41 @@ class Projection(keras.layers.EinsumDense):
             self._kernel.assign(rows)
             self.kernel_scale.assign(scale.reshape(self.kernel_scale.shape))
         self.dtype_policy: Any = as_int8(self.dtype_policy)
+
+    def save_own_variables(self, store: Any) -> None:
+        """LoRA apart; Keras would merge it into the kernel, and go on from nothing."""
+        if not self.lora_enabled:
+            super().save_own_variables(store)
+            return
+        store["0"] = self._kernel
+        if self.quantization_mode == "int8":
+            store["1"] = self.kernel_scale
+        for name in _LORA:
+            store[name] = getattr(self, name)
+
+    def load_own_variables(self, store: Any) -> None:
+        """What a layer with or without LoRA has saved; without it here, merged."""
+        found = {name: store[name] for name in store.keys()}  # noqa: SIM118
+        lora = [np.asarray(found.pop(name)) for name in _LORA if name in found]
+        here = [getattr(self, n) for n in _LORA] if self.lora_enabled else []
+        before = [np.asarray(variable) for variable in here]
+        super().load_own_variables(found)
+        if here:  # saved without: as it was, with no effect
+            for variable, value in zip(
+                here, lora or [before[0], 0 * before[1]], strict=True
+            ):
+                variable.assign(value)
+        elif lora:
+            self._add(lora[0] @ lora[1])
+
+    def _add(self, rows: np.ndarray) -> None:
+        if self.quantization_mode is None:
+            self._kernel.assign_add(rows)
+            return
+        scale = np.asarray(self.kernel_scale).reshape(-1, 1)
+        stored, scale = quantize_rows(np.asarray(self._kernel) / scale + rows)
+        self._kernel.assign(stored)
+        self.kernel_scale.assign(scale.reshape(self.kernel_scale.shape))
 
     def _int8_call(self, inputs: jax.Array, training: bool | None = None) -> jax.Array:
         """Keras calls this in the place of `call` when the kernel is int8.

@@ -10,8 +10,10 @@ from playground.engine import kv_cache
 from playground.models.attention import LayerCache, MistralAttention
 from playground.models.projection import Projection
 from playground.models.rotary_embedding import Rotation, rotation
+from playground.models.serialization import PACKAGE
 
 
+@keras.saving.register_keras_serializable(package=PACKAGE)
 class MistralTransformerDecoder(keras.layers.Layer):
     """`call` reads a whole text; `step` adds new tokens to a cache."""
 
@@ -39,7 +41,7 @@ class MistralTransformerDecoder(keras.layers.Layer):
         self.layer_norm_epsilon = layer_norm_epsilon
         self.sliding_window = sliding_window
         self.dropout = dropout
-        self.kernel_initializer = kernel_initializer
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         hidden_dim = input_shape[-1]
@@ -163,7 +165,12 @@ class MistralTransformerDecoder(keras.layers.Layer):
             "sliding_window",
             "dropout",
         )
-        return {**super().get_config(), **{n: getattr(self, n) for n in names}}
+        initializer = keras.initializers.get(self.kernel_initializer)
+        return {
+            **super().get_config(),
+            **{n: getattr(self, n) for n in names},
+            "kernel_initializer": keras.initializers.serialize(initializer),
+        }
 
 
 def token_positions(padding_mask: jax.Array) -> jax.Array:

@@ -4,7 +4,8 @@ A text is cut into words by a pattern, each word's UTF-8 bytes become letters (o
 each byte, "Ġ" for the space), and pairs of letters are merged in the order learnt.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Self
 
 from tokenizers import Tokenizer as MergeTokenizer
 from tokenizers import models
@@ -61,10 +62,31 @@ class ByteLevelBPETokenizer(Tokenizer):
             add_start_token=add_start_token,
             chat_template=chat_template,
         )
+        self._pre_tokenizer = pre_tokenizer
+        self._merges = [tuple(pair) for pair in merges]
+        self._ignore_merges = ignore_merges
         self._letters = byte_letters()
         self._bytes = {letter: byte for byte, letter in enumerate(self._letters)}
         self._merger = self._build(merges, ignore_merges)
         self._merger.pre_tokenizer = word_cutter(pre_tokenizer)
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            "tokens": self._tokens,
+            "merges": [list(pair) for pair in self._merges],
+            "pre_tokenizer": self._pre_tokenizer,
+            "ignore_merges": self._ignore_merges,
+            "start_token_id": self.start_token_id,
+            "end_token_id": self.end_token_id,
+            "special_token_ids": sorted(self.special_token_ids),
+            "user_token_ids": sorted(self.user_token_ids),
+            **self._common_config(),
+        }
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
+        merges = [tuple(pair) for pair in config["merges"]]
+        return cls(**{**config, "merges": merges})
 
     def _build(
         self, merges: Sequence[tuple[str, str]], ignore_merges: bool

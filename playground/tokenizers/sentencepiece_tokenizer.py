@@ -3,10 +3,11 @@
 import base64
 import binascii
 import codecs
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
+from typing import Any, Self
 
 from sentencepiece import SentencePieceProcessor
 
@@ -83,6 +84,30 @@ class MistralTokenizer(Tokenizer):
     def proto(self) -> bytes:
         """The serialized SentencePiece model."""
         return self._proto
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments; `proto` in base64."""
+        assert self.start_token_id is not None
+        assert self.end_token_id is not None
+        return {
+            "proto": base64.b64encode(self.proto).decode(),
+            "start_token": self._tokens[self.start_token_id],
+            "end_token": self._tokens[self.end_token_id],
+            "space_after_special": self._space_after_special,
+            **self._common_config(),
+        }
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
+        """The tokenizer that `get_config` told of; its `proto` is never a path."""
+        try:
+            proto = base64.b64decode(config["proto"], validate=True)
+        except (binascii.Error, TypeError, ValueError) as error:
+            raise ValueError(
+                "A tokenizer's config holds its SentencePiece model in base64, and "
+                f"this one does not ({error})."
+            ) from error
+        return cls(**{**config, "proto": proto})
 
     def _find_out_about_leading_spaces(self) -> None:
         """The package does not tell its settings, so some pieces are decoded."""

@@ -3,7 +3,7 @@
 import operator
 from abc import ABC, abstractmethod
 from codecs import IncrementalDecoder, getincrementaldecoder
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Self
 
 from playground.tokenizers.token_names import TokenNames, is_marker, joined
@@ -181,6 +181,28 @@ class Tokenizer(ABC):
     def _added_text(self, token_id: int) -> str:
         """The text for which an added token stands."""
         return self._tokens[token_id]
+
+    @abstractmethod
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments, vocabulary and all, as values fit for JSON."""
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
+        """The tokenizer that `get_config` told of. Raises as the constructor does."""
+        return cls(**config)
+
+    def __reduce__(self) -> Any:
+        """For pickle and copies, which need no more than the config."""
+        return type(self).from_config, (self.get_config(),)
+
+    def _common_config(self) -> dict[str, Any]:
+        ends = {self.end_token_id}
+        return {
+            "pad_token_id": self.pad_token_id,
+            "stop_token_ids": sorted(self.stop_token_ids - ends),
+            "add_start_token": self.add_start_token,
+            "chat_template": self.chat_template,
+        }
 
     @abstractmethod
     def _encode(self, text: str) -> list[int]:
