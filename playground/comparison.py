@@ -64,6 +64,13 @@ class Comparison:
         found = (session.transcript for session in self._sessions)
         return [run for run in found if run is not None]
 
+    @property
+    def fault(self) -> str:
+        """Why a run has failed; "" if none has."""
+        ends = (run.finished for run in self.runs)
+        found = (end.message for end in ends if end and end.reason == "error")
+        return next(found, "")
+
     def updates(self) -> Iterator[Update]:
         """Everybody's events as they come; each run ends with one `Finished`.
 

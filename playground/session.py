@@ -31,6 +31,7 @@ from playground.settings import GenerationSettings
 from playground.transcript import KeptEvents, ModelFacts, Transcript, leave_out
 
 MAX_PROMPT_CHARACTERS = 100_000
+AGAIN = "Generate tries to load it again."
 NO_ANSWER = "There is no answer yet to go on from. Generate one."
 
 
@@ -60,7 +61,8 @@ class Session:
         """Start a run; its events, and its transcript, end with exactly one `Finished`.
 
         A run that is still going is stopped first. Closing the iterator, or letting go
-        of it, stops this one. While the model loads, the run waits and says so.
+        of it, stops this one. While the model loads, the run waits and says so; one
+        that could not be loaded is tried again.
 
         Raises:
             ValueError: the prompt is empty, too long or broken, or a setting does not
@@ -70,6 +72,8 @@ class Session:
         _check_prompt(prompt)
         seed = draw_seed() if settings.seed is None else settings.seed
         transcript = Transcript(settings=settings, seed=seed, prompt=prompt)
+        if self.engine.status.phase == "failed":
+            self.engine.try_again()
         model, request = self.engine.model, None
         if model is not None:
             request = _request(model, prompt, transcript)
@@ -206,7 +210,7 @@ class Session:
             return
         model = self.engine.model
         if model is None:
-            yield Finished(reason="error", message=self.engine.status.message)
+            yield Finished(reason="error", message=self._why_there_is_no_model())
             return
         try:
             request = request or _request(model, prompt, transcript)
@@ -247,6 +251,11 @@ class Session:
             )
         finally:
             run.cancel()
+
+    def _why_there_is_no_model(self) -> str:
+        status = self.engine.status
+        again = f"\n{AGAIN}" if status.phase == "failed" else ""
+        return status.message + again
 
     def _wait_for_model(self, stopped: threading.Event) -> Iterator[Event]:
         while not (stopped.is_set() or self.engine.wait_for_model(WAITING_SECONDS)):

@@ -104,7 +104,8 @@ class Comparison(Snapshot, w.VBox):
             give_back(self.engine)
 
     def snapshot_html(self) -> str:
-        return show(self._view())._repr_html_() if self.runs else ""
+        written = any(run.token_ids for run in self.runs)
+        return show(self._view())._repr_html_() if written else ""
 
     def _clicked(self, _button: Any) -> None:
         try:
@@ -120,17 +121,24 @@ class Comparison(Snapshot, w.VBox):
                 if pace.is_due(update.event):
                     self._html.value = texts_html(self.runs)
                     pace.drawn()
-            self._html.value = themed_html(show(self._view()))
+            self._html.value = self._result_html()
         except Exception as error:  # a thread has nobody else to tell
             self._html.value = message_html(f"{type(error).__name__}: {error}")
         finally:
             self.stop_button.disabled = True
             self.update_snapshots()
 
+    def _result_html(self) -> str:
+        assert self._runs is not None
+        fault = message_html(self._runs.fault) if self._runs.fault else ""
+        written = any(run.token_ids for run in self.runs)
+        return fault + (themed_html(show(self._view())) if written else "")
+
     def _view(self) -> Any:
         model: MistralCausalLM | None = self.engine.model
         assert model is not None, "only a loaded model makes tokens"
-        return comparison_view(model.text_preprocessor.tokenizer, self.runs)
+        runs = [run for run in self.runs if run.token_ids]
+        return comparison_view(model.text_preprocessor.tokenizer, runs)
 
 
 def texts_html(runs: Sequence[Transcript]) -> str:

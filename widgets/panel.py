@@ -65,6 +65,7 @@ class PlaygroundPanel(Snapshot, w.VBox):
         """The latest run; it grows while it is written."""
         self._number = 0
         self._thread: threading.Thread | None = None
+        self._watcher: threading.Thread | None = None
         self._closed = threading.Event()
         self._pictures = Background()
         self.form = Form()
@@ -79,7 +80,7 @@ class PlaygroundPanel(Snapshot, w.VBox):
         self.add_class("playground")
         self._connect()
         self._show_model()
-        threading.Thread(target=self._watch_model, daemon=True).start()
+        self._begin_to_watch()
 
     @property
     def settings(self) -> GenerationSettings:
@@ -221,6 +222,8 @@ class PlaygroundPanel(Snapshot, w.VBox):
             raise
         assert self.session.transcript is not None
         self.run = Run(self.engine, self.session.transcript)
+        if not self._knows_model:
+            self._begin_to_watch()
         self.form.stop_button.disabled = self.form.continue_button.disabled = False
         self._show_status(STARTING)
         self._thread = threading.Thread(
@@ -259,6 +262,12 @@ class PlaygroundPanel(Snapshot, w.VBox):
     def _show_status(self, status: Status) -> None:
         self._status = status
         self.output.show_status(status)
+
+    def _begin_to_watch(self) -> None:
+        """Also when a model that could not be loaded is tried again."""
+        if self._watcher is None or not self._watcher.is_alive():
+            self._watcher = threading.Thread(target=self._watch_model, daemon=True)
+            self._watcher.start()
 
     def _watch_model(self) -> None:
         """Until the model is ready, say how far it is; a run says so itself."""

@@ -120,13 +120,16 @@ class Engine(Generic[ModelT]):
         self._warm_rows = warm_rows
         self._max_seconds = max_seconds
         self._model: ModelT | None = None
-        self._status = Status(phase="loading", message="Starting")
         self._kept = KeptTexts()
         self._waiting: list[Run] = []
         self._callers: list[Hashable] = []  # of the active runs
         self._most_active = MOST  # fewer while memory has no room for one more
         self._changed = threading.Condition()
         self._closed = False
+        self._start()
+
+    def _start(self) -> None:
+        self._status = Status(phase="loading", message="Starting")
         self._thread = ComputingThread(self._serve, self._end, name="engine")
         self._thread.start()
 
@@ -195,6 +198,17 @@ class Engine(Generic[ModelT]):
                 lambda: self._model is not None or self._is_settled(), timeout
             )
 
+    def try_again(self) -> None:
+        """Load once more what could not be loaded; returns at once.
+
+        After a fault between the runs it serves again, with the model that it has. An
+        engine that has not failed goes on as it is.
+        """
+        with self._changed:
+            if self._status.phase == "failed" and not self._closed:
+                self._start()
+                self._changed.notify_all()
+
     def close(self) -> None:
         """End all runs and the thread; the model goes when nobody holds it.
 
@@ -232,8 +246,10 @@ class Engine(Generic[ModelT]):
         if not isinstance(error, ModelUnavailable):
             _log.error("The engine ends", exc_info=error)
         message = str(error) or type(error).__name__
-        self._set_status(Status(phase="failed", message=message))
-        self._dismiss("error", message)
+        with self._changed:  # at once: a run that comes later may try again
+            self._kept, self._num_active = KeptTexts(), 0
+            self._set_status(Status(phase="failed", message=message))
+            self._dismiss("error", message)
 
     def _prepare(self) -> tuple[Programs, WarmUp]:
         compilations()
@@ -256,7 +272,7 @@ class Engine(Generic[ModelT]):
             warm_up = all_cold(model)
             return warm_up.in_background()
 
-        model = self._model = self._load(report, meanwhile)
+        model = self._model = self._model or self._load(report, meanwhile)
         return model.programs, warm_up or all_cold(model)
 
     def _take_turns(self, programs: Programs, warm_up: WarmUp) -> None:

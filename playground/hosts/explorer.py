@@ -115,9 +115,9 @@ class Explorer:
 
     @property
     def model(self) -> MistralCausalLM:
-        model = self.session.engine.model
-        if model is None:
-            raise ValueError("The model is still loading.")
+        engine = self.session.engine
+        if (model := engine.model) is None:
+            raise ValueError(f"The model is not there: {engine.status.message}")
         return model
 
     def focus(self, wanted: Focus | None) -> Focus:

@@ -17,6 +17,7 @@ from playground.engine.events import (
     Step,
 )
 from playground.models import MistralCausalLM
+from playground.session import AGAIN
 from playground.settings import GenerationSettings
 from playground.transcript import Transcript
 from playground.views.labels import labels
@@ -81,7 +82,9 @@ def engine_status(engine: Engine[MistralCausalLM]) -> Status:
     match state.phase:
         case "ready":
             return READY
-        case "failed" | "closed":
+        case "failed":
+            return Status(phase="error", words=state.message, numbers=AGAIN)
+        case "closed":
             return Status(phase="error", words=state.message)
         case _:
             return _loading(state.message, state.fraction)

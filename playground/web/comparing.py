@@ -8,9 +8,10 @@ from typing import Any
 
 from playground.comparison import Comparison
 from playground.controls import SAMPLERS
+from playground.engine import Engine, Event, Loading
 from playground.hosts.view_html import message_html, numbers_html
+from playground.models import MistralCausalLM
 from playground.settings import GenerationSettings
-from playground.tokenizers import Tokenizer
 from playground.views.comparison import ComparedRun, ComparisonView, comparison_view
 from playground.web.tab import Tab
 
@@ -28,30 +29,35 @@ def compared(
     if len(chosen) < 2:
         raise ValueError("Choose two samplers or more to compare.")
     engine = tab.session.engine
-    if engine.model is None:
-        raise ValueError("The model is still loading.")
-    tokenizer = engine.model.text_preprocessor.tokenizer
     wanted = [replace(settings, sampler=name) for name in chosen]
     comparison = Comparison(engine, prompt, wanted, tab.session.caller)
     tab.comparison = comparison
     last = time.monotonic()
-    for _ in comparison.updates():
+    for update in comparison.updates():
         if tab.comparison is not comparison:
             break
         if time.monotonic() - last >= SECONDS_BETWEEN_UPDATES:
-            yield _html(tab, comparison, tokenizer)
+            yield _html(tab, comparison, engine, update.event)
             last = time.monotonic()
     if tab.comparison is comparison:
         tab.comparison = None
-        yield _html(tab, comparison, tokenizer)
+        yield _html(tab, comparison, engine)
 
 
-def _html(tab: Tab, comparison: Comparison, tokenizer: Tokenizer) -> str:
+def _html(
+    tab: Tab,
+    comparison: Comparison,
+    engine: Engine[MistralCausalLM],
+    event: Event | None = None,
+) -> str:
+    fault = message_html(comparison.fault) if comparison.fault else ""
     runs = [run for run in comparison.runs if run.token_ids]
-    if not runs:
-        return message_html("Reading the prompt")
+    if not runs or engine.model is None:
+        loading = event.message if isinstance(event, Loading) else "Reading the prompt"
+        return fault or message_html(loading)
+    tokenizer = engine.model.text_preprocessor.tokenizer
     tab.compared = comparison_view(tokenizer, runs)
-    return comparison_html(tab.compared)
+    return fault + comparison_html(tab.compared)
 
 
 def comparison_html(view: ComparisonView) -> str:

@@ -133,6 +133,8 @@ def _question_endpoint(
 
     def ask(*values: Any) -> questions.Answer:
         with turn():
+            if engine.status.phase == "failed":
+                engine.try_again()
             if (model := engine.model) is None:
                 raise ValueError(f"The model is not there yet: {engine.status.message}")
             chosen = _chosen(controls, values[len(own) :])

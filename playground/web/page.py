@@ -73,6 +73,15 @@ def _connect(
 ) -> None:
     shown = [parts.controls[control.name] for control in SHOWN]
     runs = [parts.output, parts.status, parts.stop, parts.answers]
+    fitting = [parts.controls["chat"], *parts.examples]
+    progress = [parts.card, parts.status, parts.timer, *fitting]
+    asking: dict[str, Any] = {
+        "fn": handlers.refresh,
+        "inputs": [parts.tab, parts.controls["chat"]],
+        "outputs": progress,
+        "preprocess": False,
+        **AT_ONCE,
+    }
     exploration = Exploration(
         handlers.settings_on_page, handlers.open_tabs, limits.look
     )
@@ -86,6 +95,8 @@ def _connect(
         _let_go(begins, parts)
         run = begins(limits.run(handler), inputs, runs, **RUNNING)
         _then_show(run.then, parts, exploration.show, shown)
+        # A model that could not be loaded may be there now.
+        _follow(run.then(**asking).then, parts, handlers)
     for button in parts.examples:
         _let_go(button.click, parts)
         opened = button.click(handlers.example, [parts.tab, button], runs, **AT_ONCE)
@@ -122,8 +133,6 @@ def _connect(
         preprocess=False,
         **AT_ONCE,
     )
-    fitting = [parts.controls["chat"], *parts.examples]
-    progress = [parts.card, parts.status, parts.timer, *fitting]
     chosen = parts.model.input(
         handlers.choose,
         [parts.tab, parts.model, parts.controls["chat"]],
@@ -133,13 +142,6 @@ def _connect(
     )
     _follow(chosen.then, parts, handlers)
     _then_show(chosen.then, parts, exploration.show, shown)
-    asking: dict[str, Any] = {
-        "fn": handlers.refresh,
-        "inputs": [parts.tab, parts.controls["chat"]],
-        "outputs": progress,
-        "preprocess": False,
-        **AT_ONCE,
-    }
     _follow(parts.timer.tick(**asking).then, parts, handlers)
     restored = [parts.prompt, parts.model, parts.status, parts.chains, *shown]
     asked = [parts.tab, parts.tabs.look]

@@ -88,8 +88,13 @@ class Tab:
         return Path(preset if names[0] == self.model else self.model).name
 
     def choose(self, model: str) -> None:
-        """Use another model; the run that goes on stops. ValueError: not offered."""
-        self.offer.engine(model)
+        """Use another model; the run that goes on stops. ValueError: not offered.
+
+        One that could not be loaded is tried again.
+        """
+        engine = self.offer.engine(model)
+        if engine.status.phase == "failed":
+            engine.try_again()
         self.start()
         self.model = model
 
