@@ -50,7 +50,9 @@ class Comparison:
             )
         seeds = [each.seed for each in settings if each.seed is not None]
         seed = seeds[0] if seeds else draw_seed()
-        self._sessions = [Session(engine, record=True) for _ in settings]
+        self._sessions = [
+            Session(engine, record=True, keeps_text=False) for _ in settings
+        ]
         for session in self._sessions:
             session.caller = caller
         self._streams = [

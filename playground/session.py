@@ -39,11 +39,16 @@ class Session:
     """Asks an engine for text and keeps what came. One for each tab or panel.
 
     With `record` it also keeps what was known when each token was drawn, which costs
-    some 1.5 ms a token.
+    some 1.5 ms a token. A session for one run only keeps no text for the next one:
+    `keeps_text` False.
     """
 
     def __init__(
-        self, engine: Engine[MistralCausalLM], *, record: bool = False
+        self,
+        engine: Engine[MistralCausalLM],
+        *,
+        record: bool = False,
+        keeps_text: bool = True,
     ) -> None:
         self.engine = engine
         self.record = record
@@ -53,7 +58,8 @@ class Session:
         """All runs so far; nothing is ever lost."""
         self.version: Version | None = None
         """The latest run."""
-        self._owner = object()  # the engine keeps this session's text for its next run
+        # The engine keeps this session's text for its next run.
+        self._owner = object() if keeps_text else None
         self._stopped = threading.Event()
         self._run: Run | None = None
 

@@ -26,6 +26,8 @@ class Background:
     def submit(self, job: Job) -> None:
         """Do `job` soon; returns at once."""
         with self._changed:
+            if self._ended:
+                return
             self._waiting = job
             if self._thread is None:
                 self._thread = ComputingThread(self._work, self._end, "pictures")
@@ -35,6 +37,11 @@ class Background:
         """Wait until nothing is left to do; False if the time is over."""
         with self._changed:
             return self._changed.wait_for(lambda: self._thread is None, timeout)
+
+    def close(self, timeout: float | None = None) -> bool:
+        """Take no more jobs and end the one at hand; False if the time is over."""
+        self._end()
+        return self.join(timeout)
 
     def _work(self) -> None:
         while job := self._next():
@@ -54,6 +61,6 @@ class Background:
             return self._ended or self._waiting is not None
 
     def _end(self) -> None:
-        """The process ends, so nobody looks any more."""
+        """Nobody looks any more: it was closed, or the process ends."""
         with self._changed:
             self._ended = True

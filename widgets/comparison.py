@@ -20,7 +20,7 @@ from playground.views.comparison import comparison_view, names_of
 from widgets.engines import Model, borrow, give_back
 from widgets.fields import wide
 from widgets.form import Form
-from widgets.look import Snapshot, style_tag
+from widgets.look import Snapshot, close_all
 from widgets.shown import show, themed_html
 
 COMPARED = ("top_p", "min_p", "greedy")
@@ -59,7 +59,7 @@ class Comparison(Snapshot, w.VBox):
         self._thread: threading.Thread | None = None
         own = [] if form else [self.prompt]
         actions = w.HBox([self.compare_button, self.stop_button])
-        style = w.HTML(style_tag())
+        style = w.HTML(self.style_html())
         super().__init__([style, *own, self.samplers, actions, self._html])
         self.add_class("playground")
         self.compare_button.on_click(self._clicked)
@@ -100,6 +100,8 @@ class Comparison(Snapshot, w.VBox):
         self.stop()
         self.join(timeout=5)
         super().close()
+        close_all(self.prompt)  # it is not shown in the panel
+        self._html.value = ""
         if self._form is None:
             give_back(self.engine)
 

@@ -14,7 +14,7 @@ from playground.presets import Progress
 from playground.views.view import View
 from widgets.background import Background, Stopped
 from widgets.fields import wide
-from widgets.look import Snapshot, style_tag
+from widgets.look import Snapshot, close_all
 from widgets.run import Run
 from widgets.shown import Shown, themed_html
 
@@ -47,6 +47,10 @@ class TokenChoice(w.VBox):
             self.position.max = max(1, count)
             self.position.value = self.position.max
         self._show_name()
+
+    def forget(self) -> None:
+        """Let go of the run."""
+        self._run = None
 
     @property
     def focus(self) -> Focus:
@@ -85,13 +89,14 @@ class Pane(Snapshot, w.VBox):
         self._own_token = token is None
         self.token = token or TokenChoice()
         self.background = background or Background()
+        self._own_background = background is None
         self._drawn = drawn or self.update_snapshots
         self.is_open = True
         self._stale = True
         self._shown: tuple[Shown, ...] = ()
         self._html = w.HTML(message_html(NOTHING_YET))
         hint = w.HTML(
-            f'{style_tag()}<p class="playground-help">{escape(self.hint)}</p>'
+            f'{self.style_html()}<p class="playground-help">{escape(self.hint)}</p>'
         )
         mine = [self.token] if self._own_token and self.follows_token else []
         last = [] if below is None else [below]
@@ -135,6 +140,20 @@ class Pane(Snapshot, w.VBox):
         """Wait until all is drawn; False if the time is over."""
         return self.background.join(timeout)
 
+    def close(self) -> None:
+        """End what is drawn, let go of the run and its pictures, and leave the page."""
+        if self.comm is None:
+            return
+        if self._own_background:
+            self.background.close(timeout=5)
+        super().close()
+        if self.run is not None:
+            self.run.forget()
+        self.run, self._shown, self._html.value = None, (), ""
+        if self._own_token:
+            close_all(self.token)  # it is not shown where nothing follows it
+            self.token.forget()
+
     def _draw(self, stopped: Stopped) -> None:
         def progress(message: str, fraction: float | None = None) -> None:
             if stopped():
@@ -142,9 +161,10 @@ class Pane(Snapshot, w.VBox):
             share = "" if fraction is None else f" {fraction:.0%}"
             self._html.value = message_html(message + share)
 
-        assert self.run is not None
+        if (run := self.run) is None:
+            return  # it was closed
         try:
-            shown = tuple(map(Shown, self.views(self.run, progress)))
+            shown = tuple(map(Shown, self.views(run, progress)))
             html = "".join(map(themed_html, shown))
         except ExplainStopped:
             return
@@ -152,6 +172,8 @@ class Pane(Snapshot, w.VBox):
             shown, html = (), message_html(str(fault))
         except Exception as error:  # a thread has nobody else to tell
             shown, html = (), message_html(f"{type(error).__name__}: {error}")
+        if self.comm is None:
+            return
         self._shown, self._html.value = shown, html
         self._stale = stopped()
         self._drawn()

@@ -27,7 +27,7 @@ from widgets.background import Background
 from widgets.comparison import Comparison
 from widgets.engines import Model, borrow, give_back
 from widgets.form import Form
-from widgets.look import Snapshot, style_tag
+from widgets.look import Snapshot
 from widgets.output import Output, saved_text_html, status_html
 from widgets.pane import Pane, TokenChoice
 from widgets.panes import (
@@ -137,9 +137,17 @@ class PlaygroundPanel(Snapshot, w.VBox):
         self._closed.set()
         self.stop()
         self.join(timeout=5)
+        self._pictures.close(timeout=5)
+        if self._watcher is not None:
+            self._watcher.join(timeout=5)
         self.update_snapshots()
         self._handles = ()
+        for pane in self.panes.values():
+            pane.close()
         super().close()
+        self.token.forget()
+        if self.run is not None:
+            self.run.forget()
         give_back(self.engine)
 
     def snapshot_html(self) -> str:
@@ -277,7 +285,7 @@ class PlaygroundPanel(Snapshot, w.VBox):
                 return
 
     def _show_model(self) -> None:
-        self._card.value = style_tag() + model_card(self._name, self.engine.model)
+        self._card.value = self.style_html() + model_card(self._name, self.engine.model)
         if self.run is None:
             self._show_status(engine_status(self.engine))
         if self.engine.model is not None and not self._knows_model:

@@ -9,11 +9,11 @@ from playground.engine import Engine, Finished
 from playground.hosts.explorer import Explorer, Focus
 from playground.hosts.run_views import RunViews, new_token
 from playground.models import Explained, MistralCausalLM, explain
-from playground.session import Session
+from playground.session import AGAIN, Session
 from playground.settings import GenerationSettings
 from playground.transcript import Transcript
 from playground.views.labels import labels
-from widgets.engines import Model, borrow
+from widgets.engines import Model, borrow, lend
 
 if TYPE_CHECKING:
     import pandas
@@ -44,7 +44,13 @@ class Run:
     `transcript` holds all that is known of it, `explorer` the views of it.
     """
 
-    def __init__(self, engine: Engine[MistralCausalLM], transcript: Transcript) -> None:
+    def __init__(
+        self,
+        engine: Engine[MistralCausalLM],
+        transcript: Transcript,
+        session: Session | None = None,
+    ) -> None:
+        self._session = session  # the engine stays as long as it does
         self.engine = engine
         self.transcript = transcript
         self.explorer = Explorer(self)
@@ -117,6 +123,11 @@ class Run:
             self._explained = wanted, explain(self.views.model, *wanted)
         return self._explained[1]
 
+    def forget(self) -> None:
+        """Let go of the text that was read, which may hold 300 MB."""
+        self._explained = None
+        self.explorer.forget()
+
     def _tokens(self) -> Iterator[Token]:
         run, model = self.transcript, self.engine.model
         ids = list(run.token_ids)
@@ -161,11 +172,14 @@ def generate(model: Model, prompt: str, **settings: Any) -> Run:
     `settings` are those of `GenerationSettings`. Raises ValueError for what is wrong
     with them or the prompt, and RuntimeError if the run ended with an error.
     """
-    engine = borrow(model)  # it stays, for the next one and to explain this one
-    engine.wait()
-    session = Session(engine, record=True)
-    *_, last = session.generate(prompt, GenerationSettings(**settings))
+    checked = GenerationSettings(**settings)
+    engine = borrow(model)
+    session = Session(engine, record=True, keeps_text=False)
+    lend(model, engine, session)
+    if engine.wait().phase == "failed":
+        raise RuntimeError(f"{engine.status.message}\n{AGAIN}")
+    *_, last = session.generate(prompt, checked)
     if isinstance(last, Finished) and last.reason == "error":
         raise RuntimeError(last.message)
     assert session.transcript is not None
-    return Run(engine, session.transcript)
+    return Run(engine, session.transcript, session)

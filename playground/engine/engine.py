@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, NoReturn, TypeVar
 
 from playground.engine.compilation import compilations, keep_programs
 from playground.engine.events import Event, Finished, Loading, Queued
@@ -31,6 +31,7 @@ MAX_WAITING = 64
 WARM_LENGTH = 1024
 WAITING_SECONDS = 0.25
 ENDED = ("failed", "closed")
+CLOSED = "The model was closed."
 
 Report = Callable[[str, float | None], None]
 Meanwhile = Callable[[CachedModel], AbstractContextManager[None]]
@@ -44,6 +45,11 @@ class ModelUnavailable(Exception):
 
 class _Closed(Exception):
     """Ends the loading of a model that nobody wants any more."""
+
+
+def _gone(*_: object) -> NoReturn:
+    """In the place of what loads, which may hold the model."""
+    raise ModelUnavailable(CLOSED)
 
 
 class BusyError(RuntimeError):
@@ -238,8 +244,8 @@ class Engine(Generic[ModelT]):
             if not self._closed:
                 self._fail(error)
                 return
-        self._model, self._kept = None, KeptTexts()
-        self._set_status(Status(phase="closed", message="The model was closed."))
+        self._model, self._load, self._kept = None, _gone, KeptTexts()
+        self._set_status(Status(phase="closed", message=CLOSED))
         self._dismiss("cancelled", "")
 
     def _fail(self, error: Exception) -> None:

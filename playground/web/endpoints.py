@@ -67,7 +67,7 @@ def generate_endpoint(
     def generate(prompt: str, *values: Any) -> Iterator[str]:
         with _faults_in_words(), places.taken() as place:
             settings = settings_of(_chosen(controls, values))
-            session = Session(engine)
+            session = Session(engine, keeps_text=False)
             session.caller = place.address
             yield from while_held(place, _texts(session, prompt, settings))
 

@@ -1,5 +1,6 @@
 """What stays of a widget in a saved notebook."""
 
+import re
 from typing import Any
 
 import pytest
@@ -59,11 +60,26 @@ def test_every_display_of_a_panel_is_renewed(panel, scripted, displayed):
     assert "word0" in displayed[3]["text/html"]
 
 
-def test_the_stylesheet_hides_the_picture_beside_the_live_widget():
-    assert ".playground-snapshot { display: none; }" in look.style_tag()
-    assert look.Snapshot._picture(_Empty())["text/html"].startswith(
-        '<div class="playground-snapshot">'
-    )
+def test_a_live_widget_hides_its_own_picture_and_no_other():
+    one, other = _Empty(), _Empty()
+    (mark,) = re.findall('<div class="([^"]+)">', one._picture()["text/html"])
+    hidden = f".{mark}, .jp-OutputArea-child:has(.{mark}) {{ display: none; }}"
+    assert hidden in one.style_html()
+    assert mark not in other.style_html() + look.style_tag()
+    assert mark not in other._picture()["text/html"]
+
+
+def test_a_closed_panel_leaves_its_picture(panel, scripted, displayed):
+    panel._ipython_display_()
+    scripted.allow(None)
+    panel.generate("Hello", max_new_tokens=1)
+    assert panel.join(60)
+    panel.close()
+    html = displayed[1]["text/html"]
+    assert "word0" in html
+    assert "<img" in html
+    panel.update_snapshots()
+    assert displayed[1]["text/html"] is html
 
 
 class _Empty(look.Snapshot):
