@@ -38,7 +38,7 @@ def handlers(tab):
 
 
 def chat_and_labels(updates):
-    chat, _layer, _head, *examples = updates[-6:]
+    chat, *examples = updates[-4:]
     chat = {key: chat[key] for key in ("interactive", "value") if key in chat}
     return chat, [example["value"] for example in examples]
 
