@@ -253,7 +253,7 @@ class Engine(Generic[ModelT]):
             _log.error("The engine ends", exc_info=error)
         message = str(error) or type(error).__name__
         with self._changed:  # at once: a run that comes later may try again
-            self._kept, self._num_active = KeptTexts(), 0
+            self._kept, self._callers = KeptTexts(), []
             self._set_status(Status(phase="failed", message=message))
             self._dismiss("error", message)
 
