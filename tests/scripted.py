@@ -46,6 +46,9 @@ class Words(Tokenizer):
             chat_template="",
         )
 
+    def get_config(self) -> dict[str, Any]:
+        return {}
+
     def _encode(self, text: str) -> list[int]:
         return [self.id_of(piece) for piece in re.findall(r"\s*\S+|\s+$", text)]
 
