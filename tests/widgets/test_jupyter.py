@@ -71,13 +71,18 @@ def status(tab: Page):
     return tab.locator(".playground-status").get_by_role("status").first
 
 
+def picture_of_panel(tab: Page):
+    """The static ones under all panels and small widgets."""
+    return tab.locator("[class^=playground-of-]")
+
+
 def run_cell(tab: Page, number: int) -> None:
     tab.locator(".jp-Notebook .jp-Cell").nth(number).locator(".cm-content").click()
     tab.keyboard.press("Control+Enter")
 
 
 def test_in_jupyterlab_runs_stops_and_leaves_the_kernel_free(tab, tmp_path):
-    write_notebook(tmp_path / "panel.ipynb", [PANEL, MEANWHILE, HEADS])
+    write_notebook(tmp_path / "panel.ipynb", [PANEL, MEANWHILE, HEADS, "panel.close()"])
     with jupyter("jupyterlab", tmp_path, *ON_LOOPBACK) as url:
         tab.goto(f"{url}lab/tree/panel.ipynb?reset")
         expect(tab.get_by_text("Python 3 (ipykernel) | Idle")).to_be_visible()
@@ -92,7 +97,8 @@ def test_in_jupyterlab_runs_stops_and_leaves_the_kernel_free(tab, tmp_path):
         tab.get_by_role("button", name="Stop").first.click()
         expect(status(tab)).to_contain_text("Stopped by you after")
         expect(output).to_contain_text("word0 word1 word2")
-        expect(tab.locator(".playground-snapshot")).to_be_hidden()
+        expect(picture_of_panel(tab)).to_have_count(1)
+        expect(picture_of_panel(tab)).to_be_hidden()
         run_cell(tab, 2)
         viewer = tab.locator(".jp-Notebook .jp-Cell").nth(2)
         picture = viewer.locator("img.playground-light")
@@ -100,6 +106,12 @@ def test_in_jupyterlab_runs_stops_and_leaves_the_kernel_free(tab, tmp_path):
         viewer.get_by_role("slider").first.focus()
         tab.keyboard.press("ArrowRight")
         expect(picture).to_have_attribute("alt", re.compile("of layer 1 over"))
+        run_cell(tab, 3)  # closes the panel; the viewer stays
+        first = tab.locator(".jp-Notebook .jp-Cell").nth(0)
+        saved = first.locator("[class^=playground-of-]")
+        expect(saved).to_be_visible()
+        expect(saved).to_contain_text("word0 word1 word2")
+        expect(viewer.locator("[class^=playground-of-]")).to_be_hidden()
 
 
 def test_in_voila_runs_and_stops(tab, tmp_path):
@@ -112,4 +124,4 @@ def test_in_voila_runs_and_stops(tab, tmp_path):
         expect(tab.get_by_role("region", name="Output").first).to_contain_text("word5")
         tab.get_by_role("button", name="Stop").first.click()
         expect(status(tab)).to_contain_text("Stopped by you after")
-        expect(tab.locator(".playground-snapshot")).to_be_hidden()
+        expect(picture_of_panel(tab)).to_be_hidden()
