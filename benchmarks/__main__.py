@@ -191,7 +191,7 @@ def _options() -> argparse.Namespace:
     add(
         "--quick",
         action="store_true",
-        help="a minute or two: a few rows, each once after its warm-up, no peers",
+        help="some minutes: eight rows, each once after its warm-up, no peers",
     )
     add(
         "--only",
