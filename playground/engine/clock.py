@@ -1,8 +1,10 @@
 """Where the seconds of a run go."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from playground.engine.compilation import compilations
+from playground.engine.compilation import built_here
 from playground.engine.events import Timings
 from playground.engine.programs import Programs
 
@@ -12,8 +14,8 @@ class Clock:
 
     def __init__(self, programs: Programs) -> None:
         self._programs = programs
-        self._built_before = compilations().built
-        self._build_seconds_before = programs.build_seconds
+        self._built, self._build_seconds = 0, 0.0
+        self._turn: tuple[int, float] | None = None
         self._seconds = {"prefill": 0.0, "decode": 0.0}
         self._new_tokens = 0
         self._resume()
@@ -45,13 +47,31 @@ class Clock:
         """Since the run began, all included."""
         return time.perf_counter() - self._started
 
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """What is built meanwhile, on this thread, is built for this run."""
+        self._turn = built_here(), self._programs.build_seconds
+        try:
+            yield
+        finally:
+            self._built, self._build_seconds = self._built_so_far()
+            self._turn = None
+
+    def _built_so_far(self) -> tuple[int, float]:
+        """XLA programs and seconds, those of the turn that goes on among them."""
+        if self._turn is None:
+            return self._built, self._build_seconds
+        built, seconds = self._turn
+        seconds = self._programs.build_seconds - seconds
+        return self._built + built_here() - built, self._build_seconds + seconds
+
     def compilations(self) -> int:
-        """XLA programs built since the start, in this process."""
-        return compilations().built - self._built_before
+        """XLA programs that were built for this run."""
+        return self._built_so_far()[0]
 
     def timings(self) -> Timings:
         return Timings(
             **self._seconds,
-            compile=self._programs.build_seconds - self._build_seconds_before,
+            compile=self._built_so_far()[1],
             tokens_per_second=self.tokens_per_second,
         )

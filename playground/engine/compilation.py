@@ -27,6 +27,7 @@ class _Counter:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self._here = threading.local()
         self._total, self._read = 0, 0
         monitoring.register_event_duration_secs_listener(self._on_duration)
         monitoring.register_event_listener(self._on_event)
@@ -36,13 +37,19 @@ class _Counter:
     ) -> None:
         del duration_secs
         if event == _BUILD_SECONDS:
+            self._here.built = self.built_here() + 1
             with self._lock:
                 self._total += 1
 
     def _on_event(self, event: str, **_details: str | int) -> None:
         if event == _READ_FROM_DISK:
+            self._here.built = self.built_here() - 1
             with self._lock:
                 self._read += 1
+
+    def built_here(self) -> int:
+        built: int = getattr(self._here, "built", 0)
+        return built
 
     def now(self) -> Compilations:
         with self._lock:
@@ -58,6 +65,16 @@ def compilations() -> Compilations:
     if _counter is None:
         _counter = _Counter()
     return _counter.now()
+
+
+def built_here() -> int:
+    """Programs that XLA built on the calling thread; subtract two for a span.
+
+    Others may build at the same time, such as the pictures' of somebody's text.
+    """
+    compilations()
+    assert _counter is not None
+    return _counter.built_here()
 
 
 def keep_programs() -> None:

@@ -108,8 +108,8 @@ class Beams:
 class Timings:
     """Seconds that the parts of a run took.
 
-    `compile` is spent inside XLA, also when that happened during prefill or decode;
-    those two do not include it.
+    `compile` is spent inside XLA for this run, also when that happened during prefill
+    or decode; those two do not include it, nor what was built for others meanwhile.
     """
 
     prefill: float = 0.0
@@ -125,7 +125,7 @@ class Finished:
     `stopped_by` is the stop, one token or several, when `reason` is "stop"; if that is
     because of a text, `stop_string` is this text, which they contain. `message` tells
     more of "time" and "error" in words fit to show. `text` is the rest that was held
-    back. `compilations` counts the XLA programs this run had to build, `reused_tokens`
+    back. `compilations` counts the XLA programs built for this run, `reused_tokens`
     the prompt's tokens that were read in an earlier run, and `left_out_tokens` those
     of a too long prompt that were not read at all.
     """

@@ -9,7 +9,8 @@ longer than one chunk, and a new run begins within one.
 """
 
 from collections import deque
-from collections.abc import Generator, Hashable, Sequence
+from collections.abc import Generator, Hashable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -146,7 +147,8 @@ class Scheduler:
     def _go_on(self, run: _Run, events: Start) -> None:
         """One event of a run that is not in a batch, or not yet."""
         try:
-            event = next(events)
+            with run.reader.clock.turn():
+                event = next(events)
         except StopIteration as read:
             self._runs[read.value] = run
             self._batches.append(Batch(self._programs, read.value))
@@ -172,9 +174,10 @@ class Scheduler:
                 continue
             rows = [*into.rows, *batch.rows]
             try:
-                for row in batch.rows:
-                    batch.leave(row)
-                    into.join(row)
+                with _turns(rows):
+                    for row in batch.rows:
+                        batch.leave(row)
+                        into.join(row)
             except Exception as error:
                 merged.remove(into)
                 self._fail(rows, error)
@@ -196,7 +199,9 @@ class Scheduler:
                 batch.leave(row)
                 self._starts.append((self._runs.pop(row), with_room(row)))
         if batch.rows:
-            for row, token_id, record in batch.step():
+            with _turns(batch.rows):
+                made = batch.step()
+            for row, token_id, record in made:
                 self._tell(batch, row, token_id, record)
 
     def _tell(
@@ -233,6 +238,15 @@ def _rows_of(request: Request) -> int:
             return rows_for(rows)
         case _:
             return 1
+
+
+@contextmanager
+def _turns(rows: Sequence[Row]) -> Iterator[None]:
+    """What is built meanwhile is built for each of these."""
+    with ExitStack() as turns:
+        for row in rows:
+            turns.enter_context(row.reader.clock.turn())
+        yield
 
 
 def start(reader: Reader) -> Start:

@@ -23,7 +23,7 @@ from playground.samplers import SamplerValues
 from playground.session import MAX_PROMPT_CHARACTERS
 from playground.settings import GenerationSettings
 from playground.tokenizers import Tokenizer
-from playground.views.amounts import bits
+from playground.views.amounts import bits, tokens
 from playground.views.labels import labels
 from playground.views.sampler_lab import LabStage, sampler_lab_view
 from playground.views.window import window_of
@@ -147,11 +147,15 @@ def score(
     nats) and its `rank` (1 for the likeliest); their number, bytes and `surprisal`
     together; and `bits_per_byte`, which does not depend on the tokens. Where a token
     holds the end of the prompt and the beginning of the continuation, it counts.
+    Nothing predicts the first token of a text: without a prompt or a start token it is
+    in `not_counted`, and neither among the tokens nor in the numbers, as `words` say.
     """
     prompt = _prompt(model, prompt, settings)
     before = _ids(model, prompt=prompt)
     ids = _ids(model, prompt=prompt, continuation=continuation)
-    first = max(1, _count_equal(before, ids))
+    begins = _count_equal(before, ids)
+    first = max(1, begins)
+    left_out = ids[begins:first]
     if not ids[first:]:
         raise ValueError(
             "There is no token to be scored: `continuation` needs text, and something "
@@ -169,11 +173,27 @@ def score(
             labels(tokenizer, ids[first:]),
             *(each[first - 1 :].tolist() for each in numbers),
         ),
+        "not_counted": _rows(
+            ("token_id", "token"),
+            left_out,
+            labels(tokenizer, left_out),
+        ),
+        "words": _scored(labels(tokenizer, left_out), len(ids) - first),
         "num_tokens": len(ids) - first,
         "num_bytes": num_bytes,
         "surprisal": nats,
         "bits_per_byte": bits(nats) / num_bytes if num_bytes else None,
     }
+
+
+def _scored(not_counted: Sequence[str], num_counted: int) -> str:
+    counted = f"{tokens(num_counted)} counted."
+    if not not_counted:
+        return counted
+    return (
+        f"{counted} The first one, {not_counted[0]}, is not: nothing comes before it, "
+        "as this model has no start token. Give a prompt to count it."
+    )
 
 
 def _count_equal(some: Sequence[int], others: Sequence[int]) -> int:

@@ -15,7 +15,8 @@ Floats = NDArray[np.float32]
 class TextNumbers:
     """What the model made of the text's own tokens 1 to T-1, each [T - 1].
 
-    Index i is about token i + 1, as predicted from tokens 0 to i.
+    Index i is about token i + 1, as predicted from tokens 0 to i. Nothing predicts
+    token 0: a text's own first token counts only behind a start token.
     """
 
     surprisal: Floats

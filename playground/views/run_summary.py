@@ -32,14 +32,21 @@ class RunSummary:
         return None if self.mean_logprob is None else math.exp(-self.mean_logprob)
 
     @property
+    def _fewer(self) -> int | None:
+        """How many tokens the mean is over, if not over all."""
+        known = self.num_recorded
+        return known if 0 < known < self.num_tokens else None
+
+    @property
     def title(self) -> str:
         return "The run in numbers"
 
     def words(self) -> str:
         told = [tokens(self.num_tokens)]
         if self.mean_logprob is not None:
+            over = f" over the {self._fewer:,} recorded" if self._fewer else ""
             told.append(
-                f"perplexity {self.perplexity:,.2f} "
+                f"perplexity {self.perplexity:,.2f}{over} "
                 f"(mean log-probability {self.mean_logprob:.2f} nats)"
             )
         for share, noun in (
@@ -53,6 +60,7 @@ class RunSummary:
     def table(self) -> Table:
         numbers = {
             "new tokens": self.num_tokens,
+            "recorded tokens": self._fewer,
             "perplexity": self.perplexity,
             "mean log-probability (nats)": self.mean_logprob,
             "distinct-1": self.distinct_1,

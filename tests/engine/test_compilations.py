@@ -1,14 +1,20 @@
 """Nothing compiles while people play, whatever they change, however many they are."""
 
 import threading
+from dataclasses import dataclass, field
 from typing import Any
 
+import jax
 import numpy as np
 import pytest
 
-from playground.engine import Engine, Finished, compilations
+from playground.engine import Engine, Event, Finished, Request, compilations
 from playground.engine.batch import Batch
+from playground.engine.kept_texts import KeptTexts
+from playground.engine.programs import Programs
+from playground.engine.scheduler import Scheduler
 from playground.models import MistralCausalLM, MistralCausalLMPreprocessor
+from playground.samplers import GreedySampler
 from playground.session import Session
 from playground.settings import GenerationSettings
 from tests.conftest import tiny_model
@@ -92,3 +98,61 @@ def test_the_count_notices_a_program_that_is_built_or_read() -> None:
     )
     after = compilations()
     assert after.built + after.read == before.built + before.read + 1
+
+
+def test_a_run_counts_what_was_built_for_it_alone(
+    preprocessor: MistralCausalLMPreprocessor,
+) -> None:
+    """Not what another run needed meanwhile, nor what other threads build."""
+    size = preprocessor.tokenizer.vocabulary_size()
+    small = tiny_model(num_layers=1, vocabulary_size=size, sliding_window=None)
+    programs = Programs(small, chunks=(2, 5), first_slots=8)
+    scheduler = Scheduler(programs, KeptTexts())
+    warm, new = Heard(asking(12)), Heard(asking(60))
+    scheduler.admit(Heard(asking(12)))
+    while scheduler:
+        scheduler.advance()
+    scheduler.admit(warm)
+    scheduler.admit(new)
+    other = threading.Thread(target=lambda: jax.jit(lambda x: x * 3 + 7)(np.ones(13)))
+    before = compilations().built
+    other.start()
+    other.join()
+    while scheduler:
+        scheduler.advance()
+    assert compilations().built - before > new.end.compilations > 0
+    assert warm.end.compilations == 0
+    assert warm.end.timings.compile == 0 < new.end.timings.compile
+
+
+def asking(max_new_tokens: int) -> Request:
+    return Request(
+        token_ids=(5, 6, 7),
+        max_new_tokens=max_new_tokens,
+        sampler=GreedySampler().values(),
+        seed=0,
+        stop_token_ids=frozenset(),
+    )
+
+
+@dataclass
+class Heard:
+    """A listener that keeps the end."""
+
+    request: Request
+    ends: list[Finished] = field(default_factory=list)
+
+    @property
+    def end(self) -> Finished:
+        (end,) = self.ends
+        return end
+
+    def is_cancelled(self) -> bool:
+        return False
+
+    def put(self, event: Event) -> None:
+        if isinstance(event, Finished):
+            self.ends.append(event)
+
+    def fail(self, error: Exception) -> None:
+        raise error
