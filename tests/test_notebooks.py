@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from playground.hosts.written_with import written_with
+from playground.hosts.written_with import changed_since
 from playground.presets import PRESETS
 
 FOLDER = Path(__file__).parent.parent / "notebooks"
@@ -114,7 +114,10 @@ def test_a_notebook_is_as_new_as_the_defaults(path):
     text = "".join("".join(cell["source"]) for cell in code)
     named = [name for name in PRESETS if f'"{name}"' in text]
     stored = notebook["metadata"]["playground"]["written_with"]
-    assert stored == [written_with(name) for name in named] != []
+    assert [each["preset"] for each in stored] == named != []
+    assert {
+        name: old for each in stored for name, old in changed_since(each).items()
+    } == {}
 
 
 @pytest.mark.slow

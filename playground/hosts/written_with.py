@@ -1,6 +1,7 @@
 """What stored texts were written with, so that a test sees when a default changed."""
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,24 @@ def written_with(preset: str) -> dict[str, Any]:
         "dtype": fastest_dtype(),
         "settings": GenerationSettings().to_json(),
     }
+
+
+def changed_since(stored: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """What differs from `written_with` as it was stored: name -> (then, now).
+
+    A setting that did not exist then is no difference: as in a saved run, its default
+    stands for what was done without it. Raises KeyError for an unknown preset.
+    """
+    now = _flat(written_with(stored["preset"]))
+    return {
+        name: (then, now.get(name))
+        for name, then in _flat(stored).items()
+        if name not in now or now[name] != then
+    }
+
+
+def _flat(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {**values, **values["settings"], "settings": None}
 
 
 def _weights_sha256(preset: str) -> str:

@@ -16,7 +16,7 @@ from playground.hosts.examples import (
     write_answers,
 )
 from playground.hosts.form import ALL_EXAMPLES, COMPLETIONS, EXAMPLES, examples_for
-from playground.hosts.written_with import written_with
+from playground.hosts.written_with import changed_since, written_with
 from playground.presets import DEFAULT_PRESET
 from playground.session import Session, fastest_dtype, start_engine
 from playground.settings import GenerationSettings
@@ -66,7 +66,8 @@ def test_a_session_gets_a_copy_of_its_own() -> None:
 def test_answers_are_as_new_as_the_defaults(preset: str) -> None:
     """`python -m playground examples` writes them."""
     stored = json.loads(PRESETS[preset].read_text(encoding="utf-8"))
-    assert stored["written_with"] == written_with(preset)
+    assert stored["written_with"]["preset"] == preset
+    assert changed_since(stored["written_with"]) == {}
     for example, answer in zip(
         examples_for(preset), stored_answers(preset), strict=True
     ):
@@ -76,6 +77,18 @@ def test_answers_are_as_new_as_the_defaults(preset: str) -> None:
         assert answer.run.settings == asked
         assert answer.run.model is not None
         assert answer.run.model.dtype.startswith(fastest_dtype())
+
+
+def test_another_default_is_a_change_and_a_new_setting_is_none() -> None:
+    now = written_with(SMALL)
+    settings = {**now["settings"], "temperature": 0.1}
+    del settings["dry_base"]  # as if it had come later
+    then = {**now, "dtype": "float32", "weights_sha256": "0", "settings": settings}
+    assert changed_since(then) == {
+        "dtype": ("float32", now["dtype"]),
+        "weights_sha256": ("0", now["weights_sha256"]),
+        "temperature": (0.1, now["settings"]["temperature"]),
+    }
 
 
 @pytest.mark.slow
