@@ -61,7 +61,9 @@ class ScriptedEngine:
 
     model: MistralCausalLM
     token_ids: Sequence[int] = ()
-    status: Any = field(default_factory=lambda: SimpleNamespace(message="", fraction=0))
+    status: Any = field(
+        default_factory=lambda: SimpleNamespace(phase="ready", message="", fraction=0)
+    )
 
     def wait_for_model(self, timeout: float) -> bool:
         return timeout > 0
