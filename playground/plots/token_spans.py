@@ -11,7 +11,6 @@ from playground.plots.drawing import draw
 from playground.plots.lettering import printable
 from playground.plots.marks import box_text, columns, flow, key, no_frame, swatch
 from playground.plots.style import Style
-from playground.views.amounts import tokens
 from playground.views.token_spans import SCORES, TokenSpan, TokenSpansView
 
 MOST_TOKENS, MOST_TOKENS_NARROW = 400, 160
@@ -35,7 +34,10 @@ def draw_token_spans(view: TokenSpansView, figure: Figure, style: Style) -> str:
     no_frame(axes)
     key(figure, list(_key(view, spans, style)), style)
     left_out = len(view.spans) - len(spans)
-    cut = f" Left out here: the first {tokens(left_out)}." if left_out else ""
+    cut = ""
+    if left_out:
+        first = "token is" if left_out == 1 else f"{left_out:,} tokens are"
+        cut = f" The first {first} left out here."
     fuller = SCORES[view.score].fuller
     return f"The fuller the colour, the {fuller}. {view.summary.words()}.{cut}"
 
