@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from contextlib import suppress
 
 import h5py
 import ml_dtypes
@@ -69,6 +70,20 @@ def test_every_array_that_keras_hub_wrote_arrives_exactly():
     assert found.keys() == CASE.weights.keys()
     for path, expected in CASE.weights.items():
         np.testing.assert_array_equal(found[path], expected, err_msg=path)
+
+
+@pytest.mark.parametrize("part", ["layers", "vars", "HDF", "TREE", "SNOD", "HEAP"])
+def test_a_damaged_file_is_a_load_error_whatever_its_reader_raises(preset, part):
+    """h5py has a SystemError for a group's name that is not UTF-8."""
+    file = preset / "model.weights.h5"
+    whole = file.read_bytes()
+    place = whole.index(part.encode())
+    for damage in (b"\xff", b"\x00"):
+        file.write_bytes(whole[:place] + damage + whole[place + 1 :])
+        with suppress(LoadError):
+            list(resolve(str(preset)).tensors())
+    file.write_bytes(whole[:place] + b"\xff" + whole[place + 1 :])
+    assert "no whole HDF5 file" in refusal(preset)
 
 
 def test_the_model_that_keras_hub_wrote_has_the_oracles_logits():

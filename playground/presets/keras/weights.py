@@ -100,7 +100,7 @@ def _opened(file: Path) -> Iterator[h5py.File]:
     try:
         with h5py.File(file, "r") as stored:
             yield stored
-    except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
+    except Exception as error:  # of a damaged file h5py raises SystemError too
         raise LoadError(
             f"{file.name} is no whole HDF5 file of a Keras model ({error}). Save or "
             "download it again."
