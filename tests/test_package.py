@@ -24,7 +24,10 @@ from tests.supply.locks import RUN, read, requirements
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-EXTRAS = {"page": {"gradio", "pydantic", "starlette"}, "notebook": {"ipython", "ipywidgets"}}
+EXTRAS = {
+    "page": {"gradio", "pydantic", "starlette"},
+    "notebook": {"ipython", "ipywidgets"},
+}
 USES = """
 import playground, widgets
 from widgets.look import style_tag
