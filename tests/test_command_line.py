@@ -45,6 +45,8 @@ def test_json_holds_the_whole_run(report: dict[str, Any]) -> None:
         "prompt_text",
         "prompt_token_ids",
         "answered",
+        "earlier_text",
+        "earlier_tokens",
         "token_ids",
         "records",
         "text",

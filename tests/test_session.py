@@ -7,6 +7,7 @@ import pytest
 
 from playground.answer_tree import AnswerTree
 from playground.engine import Engine, Event, Finished, Loading, Step
+from playground.engine.status import Status
 from playground.models import MistralCausalLM
 from playground.session import Session
 from playground.settings import GenerationSettings
@@ -159,7 +160,7 @@ class NotLoaded:
     def __init__(self) -> None:
         self.model = None
         self.asked = 0
-        self.status = Loading(message="Downloading", fraction=0.5)
+        self.status = Status(phase="loading", message="Downloading", fraction=0.5)
 
     def wait_for_model(self, _timeout: float) -> bool:
         self.asked += 1

@@ -25,6 +25,8 @@ from playground.engine.texts import texts_of
 from playground.samplers import GreedySampler, encode
 from playground.threads import ComputingThread
 
+WORTH_TRIMMING = 16 * 2**20
+"""Bytes: looking through a large heap takes a while itself."""
 PREPARING = "Preparing for several people at once"
 TIGHT = "Ready. Memory is tight: {} at once, others take turns"
 _log = logging.getLogger(__name__)
@@ -63,8 +65,10 @@ class WarmUp:
         except Exception:
             _log.exception("Preparing ends; what is left compiles when it is needed")
             self._cold.clear()
-        self._largest = max(self._largest, free_memory.held_bytes() - before)
-        free_memory.give_back()
+        taken = free_memory.held_bytes() - before
+        self._largest = max(self._largest, taken)
+        if taken > WORTH_TRIMMING:
+            free_memory.give_back()
 
     def _has_room(self) -> bool:
         """Whether the next one fits: twice the rows take up to twice the memory."""

@@ -6,7 +6,7 @@ from playground.controls import MAX_TEXT_LENGTH, unescaped
 from playground.hosts.view_html import message_html, table_html
 from playground.tokenizers import Tokenizer
 from playground.views.labels import visible
-from playground.views.stop_builder import stop_view
+from playground.views.stop_builder import StopView, stop_view
 from playground.views.view import Table
 
 STOP_LABEL = "Stop builder"
@@ -22,6 +22,11 @@ def stop_html(tokenizer: Tokenizer | None, typed: object) -> str:
         view = stop_view(tokenizer, unescaped(typed[:MAX_TEXT_LENGTH]))
     except ValueError as fault:
         return message_html(str(fault))
+    return tokenisations_html(view)
+
+
+def tokenisations_html(view: StopView) -> str:
+    """Its words, and a row for each place that the text may stand in."""
     rows = (
         (
             each.place,

@@ -30,11 +30,15 @@ def as_texts(x: Any) -> list[str] | None:
 
 
 def texts_of_batch(batch: Any) -> list[str] | None:
-    """The texts of a dataset's batch, which may be a tuple that begins with them."""
+    """The texts of a dataset's batch, which may be a tuple that begins with them.
+
+    A list may be such a tuple too, but not one that begins with a single text.
+    """
     texts = as_texts(batch)
-    if texts is None and isinstance(batch, list | tuple) and 1 <= len(batch) <= 3:
-        texts = as_texts(batch[0])
-    return texts
+    if texts is not None or not isinstance(batch, list | tuple):
+        return texts
+    is_text = isinstance(batch, list) and bool(batch) and isinstance(batch[0], str)
+    return as_texts(batch[0]) if 1 <= len(batch) <= 3 and not is_text else None
 
 
 def batches_of(x: Any) -> Iterator[Any]:

@@ -182,9 +182,15 @@ class Tokenizer(ABC):
         """The text for which an added token stands."""
         return self._tokens[token_id]
 
-    @abstractmethod
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments, vocabulary and all, as values fit for JSON."""
+        """The constructor's arguments, vocabulary and all, as values fit for JSON.
+
+        Raises ValueError for a caller's own class that has none.
+        """
+        raise ValueError(
+            f"A {type(self).__name__} cannot be saved or copied: it has no "
+            "`get_config`. Give it one that returns its constructor's arguments."
+        )
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:

@@ -11,14 +11,16 @@ import pytest
 
 from playground.engine import StageCount
 from playground.hosts.model_card import model_card
+from playground.hosts.stop_builder import tokenisations_html
 from playground.hosts.view_html import message_html, numbers_html, view_html
 from playground.plots import picture
 from playground.views.candidates import CandidatesView, CandidateToken
 from playground.views.comparison import ComparedRun, ComparisonView
 from playground.views.run_summary import RunSummary
+from playground.views.stop_builder import StopView, Tokenisation
 from playground.views.view import Table
 from playground.web.candidates_html import candidates_html
-from playground.web.comparing import comparison_html, stop_html
+from playground.web.comparing import comparison_html
 from playground.web.links_html import links_html
 from tests.hostile.fuzz import FEW_AND_MANY, MARKUP, fuzz, texts
 from tests.plots.some_views import attention
@@ -97,6 +99,13 @@ def _comparison(text: str) -> str:
     return comparison_html(ComparisonView(runs=tuple(runs), diverges_at=0, seed=1))
 
 
+def _stop_builder(text: str) -> str:
+    row = Tokenisation(place=text, token_ids=(1,), pieces=(text,), begins_inside=False)
+    return tokenisations_html(
+        StopView(text=text, tokenisations=(row,), single_id=None, words=text)
+    )
+
+
 def _links(text: str) -> str:
     return links_html(attention((text,) * 8), position=7)
 
@@ -105,7 +114,7 @@ BUILDERS = {
     "message": message_html,
     "card": lambda text: model_card(text, None),
     "numbers": lambda text: numbers_html(_table(text)),
-    "stop builder": lambda text: stop_html(text, [(text, text, text)]),
+    "stop builder": _stop_builder,
     "candidates": _candidates,
     "comparison": _comparison,
     "links": _links,

@@ -67,7 +67,7 @@ class Visitor:
             sent = ("", "Ruler", "Layer", 0, 0, *values)
             made = self.exploration.take_away(self.tab, event, *sent)
             json.dumps(made)
-            assert made.get("data") or made["fault"]
+            assert made.get("files") or made["fault"]
 
     def _show(self, values: list[Any]) -> None:
         for panel in set(PANELS) - set(NEEDS_A_MODEL):

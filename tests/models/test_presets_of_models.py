@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from playground import free_memory
 from playground.engine import compilations
 from playground.models import MistralBackbone, MistralCausalLM
-from playground.presets import LoadError, memory
+from playground.presets import LoadError
 
 
 def test_a_saved_model_comes_back_and_says_the_same(
@@ -70,11 +71,7 @@ def test_a_model_that_does_not_fit_is_refused_before_it_is_made(
     reader: MistralCausalLM, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reader.save_to_preset(tmp_path / "mine")
-
-    class Full:
-        available = 1000
-
-    monkeypatch.setattr(memory.psutil, "virtual_memory", Full)
+    monkeypatch.setattr(free_memory, "free_bytes", lambda: 1000)
     monkeypatch.setattr(MistralBackbone, "__init__", None)
     with pytest.raises(LoadError, match="in float32, but"):
         MistralBackbone.from_preset(str(tmp_path / "mine"))

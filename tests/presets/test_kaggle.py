@@ -14,13 +14,13 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from kagglehub import clients
 
+from playground import free_memory
 from playground.models import MistralCausalLM
-from playground.presets import LoadError, memory, resolve
+from playground.presets import LoadError, resolve
 from playground.presets.downloads.kaggle import is_on_this_machine
 from playground.presets.memory import require_memory
 from playground.tokenizers import MistralTokenizer
@@ -291,8 +291,7 @@ def test_a_model_that_cannot_run_is_refused_before_anything_else(kaggle, load):
 def test_a_model_too_large_for_memory_is_refused_before_its_weights(
     kaggle, load, monkeypatch
 ):
-    full = SimpleNamespace(available=1000)
-    monkeypatch.setattr(memory.psutil, "virtual_memory", lambda: full)
+    monkeypatch.setattr(free_memory, "free_bytes", lambda: 1000)
     message = load()
     assert message.startswith("LoadError: tiny_en has 0.00 billion parameters")
     assert kaggle.asked == ["config.json"]
@@ -305,12 +304,11 @@ def test_mistral_7b_on_16_gb_is_told_what_would_fit(kaggle, settings):
     config["config"] |= MISTRAL_7B
     del config["config"]["tie_word_embeddings"]
     (kaggle.folder / "config.json").write_text(json.dumps(config))
-    free = SimpleNamespace(available=16_000_000_000)
-    settings.setattr(memory.psutil, "virtual_memory", lambda: free)
+    settings.setattr(free_memory, "free_bytes", lambda: 16_000_000_000)
     with pytest.raises(LoadError) as caught:
         MistralCausalLM.from_preset("mistral_7b_en")
     assert "mistral_7b_en has 7.24 billion parameters" in str(caught.value)
-    assert "What would fit: bfloat16 (15.0 GB)" in str(caught.value)
+    assert "What would fit: bfloat16 (15.8 GB)" in str(caught.value)
     assert kaggle.asked == ["config.json"]
 
 
