@@ -6,12 +6,21 @@ import sys
 import textwrap
 import threading
 import time
+import weakref
 from collections.abc import Callable
 
 import pytest
 
+from playground import threads
 from playground.engine import Engine
 from playground.threads import ComputingThread, end_threads
+
+
+@pytest.fixture(autouse=True)
+def only_these_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of other tests, such as the engine that all share, go on."""
+    monkeypatch.setattr(threads, "_started", weakref.WeakSet())
+
 
 SCRIPTS = {
     "after a run, while programs for several people are built": """

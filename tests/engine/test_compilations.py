@@ -1,5 +1,6 @@
 """Nothing compiles while people play, whatever they change, however many they are."""
 
+import secrets
 import threading
 from dataclasses import dataclass, field
 from typing import Any
@@ -105,7 +106,12 @@ def test_a_run_counts_what_was_built_for_it_alone(
 ) -> None:
     """Not what another run needed meanwhile, nor what other threads build."""
     size = preprocessor.tokenizer.vocabulary_size()
-    small = tiny_model(num_layers=1, vocabulary_size=size, sliding_window=None)
+    small = tiny_model(
+        num_layers=1,
+        vocabulary_size=size,
+        sliding_window=None,
+        intermediate_dim=41 + secrets.randbelow(4000),  # of no earlier run of the tests
+    )
     programs = Programs(small, chunks=(2, 5), first_slots=8)
     scheduler = Scheduler(programs, KeptTexts())
     warm, new = Heard(asking(12)), Heard(asking(60))
