@@ -13,6 +13,8 @@ from playwright.sync_api import Browser, BrowserContext, Request, sync_playwrigh
 from playwright.sync_api import Page as Tab
 
 from playground.web import LAUNCH, build
+from playground.web.explore import Exploration
+from playground.web.handlers import Handlers
 from tests.chromium import find_chromium
 from tests.scripted import Scripted
 
@@ -148,3 +150,15 @@ def open_tab(browser: Browser) -> Iterator[Callable[..., Tab]]:
     for context in contexts:
         context.close()
     assert not outside
+
+
+@pytest.fixture
+def handlers(tab):
+    """The page's functions over the models of the test's own `tab`."""
+    return Handlers(tab.offer, 4096)
+
+
+@pytest.fixture
+def exploration(handlers):
+    """Those of the tabs."""
+    return Exploration(handlers.settings_on_page, handlers.open_tabs)

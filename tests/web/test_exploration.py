@@ -9,8 +9,7 @@ import pytest
 from playground.controls import CONTROLS
 from playground.hosts.explorer import Explorer
 from playground.hosts.form import SHOWN
-from playground.web.explore import Exploration
-from playground.web.handlers import NOTHING, Handlers
+from playground.web.handlers import NOTHING
 from playground.web.offer import Offer
 from playground.web.tab import Tab
 from tests.screen import spans_in
@@ -24,16 +23,6 @@ REQUEST = SimpleNamespace(session_hash="one")
 @pytest.fixture
 def tab(scripted):
     return Tab(Offer(scripted.preset, scripted))
-
-
-@pytest.fixture
-def handlers(tab):
-    return Handlers(tab.offer, 4096)
-
-
-@pytest.fixture
-def exploration(handlers):
-    return Exploration(handlers.settings_on_page, handlers.open_tabs)
 
 
 @pytest.fixture

@@ -8,8 +8,7 @@ import pytest
 
 from playground.hosts.explorer import Explorer, Focus
 from playground.hosts.form import SHOWN
-from playground.web.explore import PANELS, Exploration, focus_html
-from playground.web.handlers import Handlers
+from playground.web.explore import PANELS, focus_html
 from playground.web.offer import Offer
 from playground.web.tab import Tab
 
@@ -26,16 +25,6 @@ def event(**data):
 def tab(scripted):
     scripted.allow(None)
     return Tab(Offer(scripted.preset, scripted))
-
-
-@pytest.fixture
-def handlers(tab):
-    return Handlers(tab.offer, 4096)
-
-
-@pytest.fixture
-def exploration(handlers):
-    return Exploration(handlers.settings_on_page, handlers.open_tabs)
 
 
 @pytest.fixture

@@ -10,8 +10,7 @@ from playground.controls import BY_NAME
 from playground.exports import from_query
 from playground.hosts.form import KNOBS, SHOWN, sampler_in_words
 from playground.web import build
-from playground.web.explore import Exploration
-from playground.web.handlers import Handlers, answers_value, query_for
+from playground.web.handlers import answers_value, query_for
 from playground.web.offer import Offer
 from playground.web.tab import Tab
 from tests.scripted import Scripted, scripted_model
@@ -45,16 +44,6 @@ def small():
 def tab(scripted):
     scripted.allow(None)
     return Tab(Offer(scripted.preset, scripted, {"small": small, "small@int8": small}))
-
-
-@pytest.fixture
-def handlers(tab):
-    return Handlers(tab.offer, 4096)
-
-
-@pytest.fixture
-def exploration(handlers):
-    return Exploration(handlers.settings_on_page, handlers.open_tabs)
 
 
 @pytest.mark.parametrize(
