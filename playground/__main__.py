@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from playground.interrupts import INTERRUPTED, watch_interrupts
-from playground.threads import leave
+from playground.system.interrupts import INTERRUPTED, watch_interrupts
+from playground.system.threads import leave
 
 
 def command() -> NoReturn:

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from playground import answer_tree
-from playground.answer_tree import AnswerTree
+from playground.transcript import answer_tree
+from playground.transcript.answer_tree import AnswerTree
 from tests.test_transcript import run
 
 

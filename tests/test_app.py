@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from playground.cache_folder import cache_folder
+from playground.system.cache_folder import cache_folder
 from tests.app_process import ON_A_SPACE, AppProcess
 
 PROMPT = "KING RICHARD:\nNow is the"

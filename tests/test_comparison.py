@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from playground.comparison import MAX_RUNS, Comparison, Update, compare
 from playground.engine import Engine, Finished, Step
 from playground.models import MistralCausalLM
 from playground.session import Session
+from playground.session.comparison import MAX_RUNS, Comparison, Update, compare
 from playground.settings import GenerationSettings
 
 SHORT = GenerationSettings(max_new_tokens=6, chat=False, sampler="greedy")

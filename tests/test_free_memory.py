@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from playground import free_memory
+from playground.system import free_memory
 
 MB = 2**20
 V1_UNLIMITED = "9223372036854771712"

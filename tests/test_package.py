@@ -18,7 +18,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from playground.cache_folder import cache_folder
+from playground.system.cache_folder import cache_folder
 from tests.app_process import AppProcess, free_port
 from tests.supply.locks import RUN, read, requirements
 

@@ -11,9 +11,9 @@ from collections.abc import Callable
 
 import pytest
 
-from playground import threads
 from playground.engine import Engine
-from playground.threads import ComputingThread, end_threads
+from playground.system import threads
+from playground.system.threads import ComputingThread, end_threads
 
 
 @pytest.fixture(autouse=True)
@@ -118,7 +118,7 @@ def test_ctrl_c_ends_a_command_at_any_moment(seconds: float) -> None:
 def test_an_interrupt_that_a_callback_swallows_is_raised_again() -> None:
     script = """
         import gc, signal, time
-        from playground.interrupts import watch_interrupts
+        from playground.system.interrupts import watch_interrupts
         interrupted = watch_interrupts()
         def swallow(phase, info):
             gc.callbacks.remove(swallow)

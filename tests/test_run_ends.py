@@ -5,10 +5,10 @@ import json
 
 import pytest
 
-from playground.comparison import Comparison
 from playground.engine import BusyError, Engine, Finished, Step
 from playground.models import MistralCausalLM
 from playground.session import Session, start_engine
+from playground.session.comparison import Comparison
 from playground.settings import GenerationSettings
 from playground.transcript import KeptEvents, Transcript
 from tests.scripted import Scripted, loading

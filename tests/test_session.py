@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from playground.answer_tree import AnswerTree
 from playground.engine import Engine, Event, Finished, Loading, Step
 from playground.engine.status import Status
 from playground.models import MistralCausalLM
 from playground.session import Session
 from playground.settings import GenerationSettings
+from playground.transcript.answer_tree import AnswerTree
 
 SHORT = GenerationSettings(max_new_tokens=8, chat=False, seed=5)
 QUESTION = "What is gravity?"

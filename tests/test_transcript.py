@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from playground.answer_tree import AnswerTree
 from playground.engine import (
     Beam,
     Beams,
@@ -20,6 +19,7 @@ from playground.engine import (
 from playground.models import MistralCausalLM
 from playground.settings import GenerationSettings
 from playground.transcript import ModelFacts, Transcript
+from playground.transcript.answer_tree import AnswerTree
 
 SETTINGS = GenerationSettings(stop_strings=("\n\n",), seed=7, max_new_tokens=4)
 

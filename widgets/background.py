@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable
 
-from playground.threads import ComputingThread
+from playground.system.threads import ComputingThread
 
 Stopped = Callable[[], bool]
 Job = Callable[[Stopped], None]

@@ -8,12 +8,12 @@ from typing import Any
 
 import ipywidgets as w
 
-from playground.comparison import Comparison as Runs
 from playground.controls import SAMPLERS
 from playground.hosts.form import short_name
 from playground.hosts.pace import Pace
 from playground.hosts.view_html import message_html
 from playground.models import MistralCausalLM
+from playground.session.comparison import Comparison as Runs
 from playground.settings import GenerationSettings
 from playground.transcript import Transcript
 from playground.views.comparison import comparison_view, names_of

@@ -9,7 +9,7 @@ import ipywidgets as w
 
 from playground.hosts.explorer import NOTHING_YET, Focus
 from playground.hosts.view_html import message_html
-from playground.models.text_reading import ExplainStopped
+from playground.models.interpretability.text_reading import ExplainStopped
 from playground.presets import Progress
 from playground.views.view import View
 from widgets.background import Background, Stopped

@@ -22,7 +22,7 @@ from playground.hosts.stop_builder import (
     STOP_PLACEHOLDER,
     stop_html,
 )
-from playground.models.text_reading import never
+from playground.models.interpretability.text_reading import never
 from playground.presets import Progress
 from playground.settings import GenerationSettings
 from playground.views.amounts import percent

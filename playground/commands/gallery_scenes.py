@@ -6,11 +6,11 @@ Each scene comes with a sentence for somebody who has never seen such a picture.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from playground.comparison import Comparison
 from playground.engine import Engine, Finished
 from playground.hosts.run_views import RunViews
 from playground.models import Explained, MistralCausalLM, explain
 from playground.session import Session
+from playground.session.comparison import Comparison
 from playground.settings import GenerationSettings
 from playground.transcript import Transcript
 from playground.views.attention import layer_view

@@ -4,8 +4,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from playground.cache_folder import cache_folder
 from playground.commands.corpus import add_corpus, corpus_of
+from playground.system.cache_folder import cache_folder
 
 
 def add_parser(commands: Any) -> None:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import jax
 from jax import monitoring
 
-from playground.cache_folder import cache_folder
 from playground.engine.program_files import use_program_files
+from playground.system.cache_folder import cache_folder
 
 _BUILD_SECONDS = "/jax/core/compile/backend_compile_duration"
 _READ_FROM_DISK = "/jax/compilation_cache/cache_hits"

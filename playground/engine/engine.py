@@ -22,7 +22,7 @@ from playground.engine.request import Request
 from playground.engine.scheduler import Scheduler
 from playground.engine.status import Status
 from playground.engine.warm_up import WarmUp
-from playground.threads import ComputingThread
+from playground.system.threads import ComputingThread
 
 MAX_ACTIVE = 8
 MAX_NEWCOMERS = 4

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 
 import jax
 
-from playground import free_memory
 from playground.engine.kv_cache import KVCache
+from playground.system import free_memory
 
 MAX_BYTES = 512 * 2**20
 

@@ -16,7 +16,6 @@ from typing import Protocol
 
 import jax
 
-from playground import free_memory
 from playground.engine.batch import Batch, Row
 from playground.engine.beam_search import beam_search
 from playground.engine.contrastive_search import contrastive_search
@@ -28,6 +27,7 @@ from playground.engine.records import TokenRecord
 from playground.engine.request import Request
 from playground.engine.rows import rows_for
 from playground.samplers import BeamValues, ContrastiveValues, SamplerValues
+from playground.system import free_memory
 
 
 class Listener(Protocol):

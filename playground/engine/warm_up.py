@@ -16,14 +16,14 @@ from functools import partial
 import jax
 import numpy as np
 
-from playground import free_memory
 from playground.engine.compilation import compilations
 from playground.engine.programs import Programs
 from playground.engine.rows import put_row, repeat_rows, select_rows
 from playground.engine.status import Status
 from playground.engine.texts import texts_of
 from playground.samplers import GreedySampler, encode
-from playground.threads import ComputingThread
+from playground.system import free_memory
+from playground.system.threads import ComputingThread
 
 WORTH_TRIMMING = 16 * 2**20
 """Bytes: looking through a large heap takes a while itself."""

@@ -3,10 +3,10 @@
 import json
 from typing import Any, NoReturn
 
-from playground.answer_tree import SCHEMA as TREE_SCHEMA
-from playground.answer_tree import AnswerTree
 from playground.transcript import SCHEMA as RUN_SCHEMA
 from playground.transcript import Transcript
+from playground.transcript.answer_tree import SCHEMA as TREE_SCHEMA
+from playground.transcript.answer_tree import AnswerTree
 
 MAX_BYTES = 16 * 1024 * 1024
 """Of a file that is read: some 25,000 tokens with their records."""

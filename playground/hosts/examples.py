@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from playground.asset_folder import asset_folder
 from playground.hosts.form import Example, examples_for
 from playground.hosts.spans import spans_value
 from playground.hosts.written_with import written_with
 from playground.presets import DEFAULT_PRESET
 from playground.session import Session
 from playground.settings import GenerationSettings
+from playground.system.asset_folder import asset_folder
 from playground.transcript import Transcript
 
 SMALL = "shakespeare_mistral"

@@ -12,8 +12,8 @@ from typing import Protocol
 from playground.engine import Engine
 from playground.hosts.run_views import RunViews
 from playground.models import Explained, MistralCausalLM, explain, text_numbers
-from playground.models.greedy_texts import greedy_texts
-from playground.models.text_reading import Stopped, never
+from playground.models.interpretability.greedy_texts import greedy_texts
+from playground.models.interpretability.text_reading import Stopped, never
 from playground.presets import Progress, say_nothing
 from playground.settings import GenerationSettings
 from playground.transcript import Transcript

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from playground.models.text_reading import ExplainStopped, Stopped
+from playground.models.interpretability.text_reading import ExplainStopped, Stopped
 from playground.presets import Progress
-from playground.threads import ComputingThread
+from playground.system.threads import ComputingThread
 
 SECONDS_BETWEEN_REPORTS = 0.2
 

@@ -15,9 +15,9 @@ from playground.controls import Control
 from playground.engine import Request
 from playground.models import MistralCausalLM, explain
 from playground.models.chat_format import uses_chat_format
-from playground.models.predictions import text_numbers
+from playground.models.interpretability.predictions import text_numbers
+from playground.models.interpretability.text_reading import check_text
 from playground.models.prompting import draw_seed, make_request
-from playground.models.text_reading import check_text
 from playground.sampler_choice import is_search, sampler_of
 from playground.samplers import SamplerValues
 from playground.session import MAX_PROMPT_CHARACTERS

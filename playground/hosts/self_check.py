@@ -58,7 +58,7 @@ def faults(address: str) -> list[str]:
 
 def warnings() -> list[str]:
     """What a page starts with, but should not; packages are there already."""
-    from playground.cache_folder import cache_folder
+    from playground.system.cache_folder import cache_folder
 
     found = (
         other_packages(),

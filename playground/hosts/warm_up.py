@@ -1,10 +1,10 @@
 """Runs what the tabs need once, so that nobody waits for it to compile."""
 
-from playground import free_memory
 from playground.engine import Engine
 from playground.models import MistralCausalLM, explain
 from playground.plots import picture
 from playground.samplers import SamplerValues
+from playground.system import free_memory
 from playground.views.sampler_lab import sampler_lab_view
 from playground.views.sampler_table import sampler_table_view
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from playground.asset_folder import asset_folder
+from playground.system.asset_folder import asset_folder
 from playground.tokenizers import ByteLevelBPETokenizer, MistralTokenizer, Tokenizer
 
 

@@ -4,9 +4,9 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from playground import free_memory
 from playground.presets.errors import LoadError
 from playground.presets.variables import num_parameters, variables
+from playground.system import free_memory
 
 BYTES = {"float64": 8, "float32": 4, "bfloat16": 2, "float16": 2, "int8": 1}
 """Of a number, by the dtype of the weights."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from playground.models import Explained, ExplainStopped
-from playground.models.text_reading import Stopped, never
+from playground.models.interpretability.text_reading import Stopped, never
 from playground.presets import Progress, say_nothing
 from playground.views.window import counted
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 from playground.engine import TokenRecord
 from playground.models.answers import pieces_of
-from playground.models.predictions import TextNumbers
+from playground.models.interpretability.predictions import TextNumbers
 from playground.tokenizers import Tokenizer
 from playground.transcript import Transcript
 from playground.views.amounts import bits

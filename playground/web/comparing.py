@@ -6,11 +6,11 @@ from dataclasses import replace
 from html import escape
 from typing import Any
 
-from playground.comparison import Comparison
 from playground.controls import SAMPLERS
 from playground.engine import Engine, Event, Loading
 from playground.hosts.view_html import message_html, numbers_html
 from playground.models import MistralCausalLM
+from playground.session.comparison import Comparison
 from playground.settings import GenerationSettings
 from playground.views.comparison import ComparedRun, ComparisonView, comparison_view
 from playground.web.tab import Tab

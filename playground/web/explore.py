@@ -14,7 +14,7 @@ from playground.hosts.run_views import TABS
 from playground.hosts.status import fault_status
 from playground.hosts.stop_builder import stop_html
 from playground.hosts.view_html import message_html, view_html
-from playground.models.text_reading import Stopped, never
+from playground.models.interpretability.text_reading import Stopped, never
 from playground.presets import Progress, say_nothing
 from playground.settings import GenerationSettings
 from playground.views.attention import AttentionView

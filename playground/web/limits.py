@@ -8,10 +8,10 @@ from typing import Any
 
 import gradio as gr
 
-from playground.comparison import MAX_RUNS
 from playground.engine import MAX_ACTIVE, MAX_WAITING
 from playground.hosts.status import Status, fault_status
 from playground.hosts.view_html import message_html
+from playground.session.comparison import MAX_RUNS
 from playground.web.admission import Admission
 from playground.web.endpoints import (
     QUESTIONS_AT_ONCE,

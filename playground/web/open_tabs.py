@@ -4,8 +4,8 @@ import threading
 from collections import OrderedDict
 from weakref import WeakValueDictionary
 
-from playground import free_memory
 from playground.hosts.explorer import Explorer
+from playground.system import free_memory
 from playground.web.tab import Tab
 
 MAX_READ = 8

@@ -25,7 +25,6 @@ from typing import NoReturn
 
 import gradio as gr
 
-from playground.cache_folder import cache_folder
 from playground.controls import BY_NAME, DTYPES
 from playground.engine import MAX_ACTIVE, Engine
 from playground.hosts import console, self_check
@@ -35,6 +34,7 @@ from playground.models import MistralCausalLM
 from playground.presets import DEFAULT_PRESET
 from playground.presets.source import fault_of_name
 from playground.session import start_engine
+from playground.system.cache_folder import cache_folder
 from playground.web.offer import split_name
 from playground.web.page import build
 from playground.web.theme import LAUNCH

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from playground.comparison import Comparison
 from playground.hosts.explorer import Explorer, Focus
 from playground.hosts.run_views import TABS
 from playground.hosts.span_stream import SpanStream
 from playground.session import Session
+from playground.session.comparison import Comparison
 from playground.views.comparison import ComparisonView
 from playground.web.offer import Offer, split_name
 

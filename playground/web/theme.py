@@ -4,7 +4,7 @@ from typing import Any
 
 import gradio as gr
 
-from playground.asset_folder import asset_folder
+from playground.system.asset_folder import asset_folder
 
 
 def read_asset(name: str) -> str:

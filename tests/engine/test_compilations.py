@@ -120,7 +120,8 @@ def test_a_run_counts_what_was_built_for_it_alone(
         scheduler.advance()
     scheduler.admit(warm)
     scheduler.admit(new)
-    other = threading.Thread(target=lambda: jax.jit(lambda x: x * 3 + 7)(np.ones(13)))
+    size = 13 + secrets.randbelow(4000)  # of no earlier run either
+    other = threading.Thread(target=lambda: jax.jit(lambda x: x * 3 + 7)(np.ones(size)))
     before = compilations().built
     other.start()
     other.join()

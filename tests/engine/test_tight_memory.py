@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from playground import free_memory
 from playground.engine import (
     Engine,
     Event,
@@ -21,6 +20,7 @@ from playground.engine.kept_texts import KeptTexts
 from playground.engine.scheduler import Scheduler
 from playground.engine.warm_up import WarmUp
 from playground.samplers import BeamSampler, ContrastiveSampler, GreedySampler
+from playground.system import free_memory
 from tests.conftest import TINY, tiny_model
 
 PLENTY = 64 * 2**30

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from playground.answer_tree import AnswerTree
 from playground.engine import Finished
 from playground.exports import MAX_BYTES, read_file, to_file
 from playground.transcript import Transcript
+from playground.transcript.answer_tree import AnswerTree
 from tests.exports.conftest import Write
 from tests.test_transcript import record, run
 

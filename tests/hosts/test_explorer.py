@@ -8,7 +8,7 @@ from playground.engine import Engine
 from playground.hosts.explorer import HEADS_VIEWS, WINDOW_VIEWS, Explorer, Focus
 from playground.hosts.view_html import view_html
 from playground.models import MistralCausalLM
-from playground.models.text_reading import ExplainStopped
+from playground.models.interpretability.text_reading import ExplainStopped
 from playground.session import Session, start_engine
 from playground.settings import GenerationSettings
 from playground.views.beam_tree import BeamTreeView

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from playground import free_memory
 from playground.engine import compilations
 from playground.models import MistralBackbone, MistralCausalLM
 from playground.presets import LoadError
+from playground.system import free_memory
 
 
 def test_a_saved_model_comes_back_and_says_the_same(

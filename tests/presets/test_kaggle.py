@@ -18,11 +18,11 @@ from pathlib import Path
 import pytest
 from kagglehub import clients
 
-from playground import free_memory
 from playground.models import MistralCausalLM
 from playground.presets import LoadError, resolve
 from playground.presets.downloads.kaggle import is_on_this_machine
 from playground.presets.memory import require_memory
+from playground.system import free_memory
 from playground.tokenizers import MistralTokenizer
 from tests.presets.huggingface_folder import FOLDERS
 from tests.presets.test_memory import MISTRAL_7B

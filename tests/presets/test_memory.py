@@ -2,10 +2,10 @@
 
 import pytest
 
-from playground import free_memory
 from playground.models import MistralBackbone
 from playground.presets import LoadError
 from playground.presets.memory import needed_bytes, require_memory
+from playground.system import free_memory
 from tests.presets.huggingface_folder import BY_TRANSFORMERS
 
 MISTRAL_7B = {

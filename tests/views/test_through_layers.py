@@ -17,7 +17,7 @@ from playground.models import (
     Salience,
     explain,
 )
-from playground.models.greedy_texts import greedy_texts
+from playground.models.interpretability.greedy_texts import greedy_texts
 from playground.tokenizers import ByteLevelBPETokenizer
 from playground.tokenizers.byte_level_bpe import byte_letters
 from playground.views.key_similarity import key_similarity_view

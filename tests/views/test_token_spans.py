@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from playground.engine import Finished, StageCount
 from playground.models import MistralCausalLMPreprocessor
 from playground.models.answers import text_of, text_so_far
-from playground.models.predictions import TextNumbers
+from playground.models.interpretability.predictions import TextNumbers
 from playground.settings import GenerationSettings
 from playground.tokenizers import Tokenizer
 from playground.transcript import Transcript

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from playground.models.text_reading import ExplainStopped
+from playground.models.interpretability.text_reading import ExplainStopped
 from tests.scripted import ANSWER, Scripted
 from tests.web.conftest import open_page
 from tests.web.visitors import Site, Visitor

@@ -23,7 +23,7 @@ import httpx
 import psutil
 import pytest
 
-from playground.cache_folder import cache_folder
+from playground.system.cache_folder import cache_folder
 from tests.app_process import AppProcess
 from tests.screen import text_of
 from tests.scripted import Scripted

@@ -6,7 +6,7 @@ import signal
 import pytest
 from playwright.sync_api import expect
 
-from playground.cache_folder import cache_folder
+from playground.system.cache_folder import cache_folder
 from tests.app_process import AppProcess
 
 pytestmark = pytest.mark.browser

@@ -12,7 +12,7 @@ from playground.controls import BY_NAME
 from playground.hosts.explorer import HEADS_VIEWS, WINDOW_VIEWS, Focus
 from playground.hosts.form import EXAMPLES, SHOWN, as_typed, read_value
 from playground.hosts.run_views import HINTS
-from playground.models.text_reading import never
+from playground.models.interpretability.text_reading import never
 from playground.presets import say_nothing
 from playground.sampler_choice import sampler_of
 from playground.settings import GenerationSettings

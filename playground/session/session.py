@@ -3,21 +3,14 @@
 import threading
 from collections.abc import Generator, Hashable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any
 
-import jax
-
-from playground.answer_tree import MAX_RUNS, AnswerTree, Version
 from playground.engine import (
     WAITING_SECONDS,
-    WARM_LENGTH,
     BusyError,
     Engine,
     Event,
     Finished,
     Loading,
-    Meanwhile,
-    ModelUnavailable,
     Request,
     Run,
 )
@@ -25,10 +18,10 @@ from playground.models import MistralCausalLM
 from playground.models.answers import NewText, with_text
 from playground.models.chat_format import uses_chat_format
 from playground.models.prompting import draw_seed, make_request
-from playground.presets import LoadError, Progress
 from playground.sampler_choice import sampler_of
 from playground.settings import GenerationSettings
 from playground.transcript import KeptEvents, ModelFacts, Transcript, leave_out
+from playground.transcript.answer_tree import MAX_RUNS, AnswerTree, Version
 
 MAX_PROMPT_CHARACTERS = 100_000
 AGAIN = "Generate tries to load it again."
@@ -354,41 +347,3 @@ def _with_settings(
         stop_strings=settings.stop_strings,
         sliding_window=settings.sliding_window,
     )
-
-
-def fastest_dtype() -> str:
-    """The dtype that is fastest on this device and keeps the model's quality.
-
-    A token costs what reading the weights costs: on CPU int8 writes more than twice as
-    fast as float32, and bfloat16, which XLA multiplies badly there, ten times slower.
-    """
-    return "int8" if jax.default_backend() == "cpu" else "bfloat16"
-
-
-def start_engine(
-    preset: str,
-    warm_length: int = WARM_LENGTH,
-    warm_rows: int = 1,
-    max_seconds: float | None = None,
-    dtype: str | None = None,
-    **overrides: Any,
-) -> Engine[MistralCausalLM]:
-    """An engine that loads `preset` in the background; returns at once.
-
-    `dtype` None takes the fastest here; `overrides` replace the preset's own arguments,
-    such as `sliding_window`; the other arguments are `Engine`'s.
-    """
-
-    def load(report: Progress, meanwhile: Meanwhile) -> MistralCausalLM:
-        try:
-            return MistralCausalLM.from_preset(
-                preset,
-                report=report,
-                meanwhile=meanwhile,
-                dtype=dtype or fastest_dtype(),
-                **overrides,
-            )
-        except LoadError as fault:
-            raise ModelUnavailable(str(fault)) from fault
-
-    return Engine(load, warm_length, warm_rows, max_seconds)

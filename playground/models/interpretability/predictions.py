@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from playground.models.explained import Explained
+from playground.models.interpretability.explained import Explained
 from playground.models.layer_programs import int32, predicted_blocks
 
 Floats = NDArray[np.float32]

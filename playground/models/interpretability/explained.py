@@ -19,6 +19,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from playground.models.interpretability.text_reading import (
+    Stopped,
+    TextReading,
+    check_text,
+    never,
+)
 from playground.models.layer_programs import (
     CHUNK,
     LayerPrograms,
@@ -29,7 +35,6 @@ from playground.models.layer_programs import (
 )
 from playground.models.mistral_causal_lm import MistralCausalLM
 from playground.models.places import place, whole
-from playground.models.text_reading import Stopped, TextReading, check_text, never
 from playground.presets import Progress, say_nothing
 
 MAX_DENSE = 512

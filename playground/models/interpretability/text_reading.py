@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from playground import free_memory
 from playground.models.layer_programs import (
     CHUNK,
     LayerPrograms,
@@ -21,6 +20,7 @@ from playground.models.layer_programs import (
 )
 from playground.models.places import whole
 from playground.presets import Progress
+from playground.system import free_memory
 
 MAX_TOKENS = 8192
 KEPT_BYTES = 320 * 2**20

@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from playground.models.explained import Explained
-from playground.models.layer_programs import int32, padded
-from playground.models.places import place
-from playground.models.text_reading import (
+from playground.models.interpretability.explained import Explained
+from playground.models.interpretability.text_reading import (
     ExplainStopped,
     Stopped,
     TextReading,
     never,
 )
+from playground.models.layer_programs import int32, padded
+from playground.models.places import place
 from playground.presets import Progress, say_nothing
 
 

@@ -3,9 +3,13 @@
 from collections.abc import Sequence
 
 from playground.engine import Engine, Finished, Run, Step
+from playground.models.interpretability.text_reading import (
+    ExplainStopped,
+    Stopped,
+    never,
+)
 from playground.models.mistral_causal_lm import MistralCausalLM
 from playground.models.prompting import StopTokenIds, make_request
-from playground.models.text_reading import ExplainStopped, Stopped, never
 from playground.presets import Progress, say_nothing
 from playground.samplers import GreedySampler
 

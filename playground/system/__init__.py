@@ -1,0 +1,1 @@
+"""Files, memory, threads and signals: what the machine gives, in plain Python."""
