@@ -10,16 +10,12 @@ import pytest
 from playground.engine import Engine, Finished
 from playground.exports import read_file, to_file
 from playground.exports.replay import first_difference, replay
-from playground.hosts.explorer import (
-    HEADS_VIEWS,
-    WINDOW_VIEWS,
-    Explorer,
-    Focus,
-)
+from playground.hosts.explorer import Choices, Explorer, Focus
 from playground.models import MistralCausalLM, MistralCausalLMPreprocessor
 from playground.session import Session
 from playground.settings import GenerationSettings
 from playground.transcript import Transcript
+from playground.views.registry import choices_of
 from playground.views.token_spans import token_spans_view
 from tests.conftest import tiny_model
 
@@ -110,7 +106,7 @@ def test_the_text_so_far_stays_on_show(written):
 
 def test_what_is_read_again_is_what_was_recorded(written):
     session, _ = written(3)
-    run, view = latest(session), Explorer(session).tokens()
+    run, view = latest(session), Explorer(session).view("tokens")
     logprobs = [record.logprob for record in run.records if record]
     assert len(logprobs) >= 8
     reread = [np.log(span.scores["probability"]) for span in view.spans[-8:]]
@@ -121,7 +117,8 @@ def test_the_lab_draws_what_the_run_drew(written):
     session, _ = written(3)
     run, explorer = latest(session), Explorer(session)
     for index in range(run.answered, len(run.token_ids)):
-        _, table = explorer.sampler_lab(Focus(index=index), SETTINGS)
+        choices = Choices(focus=Focus(index=index), settings=SETTINGS)
+        _, table = explorer.tab("Sampler lab", choices=choices)
         assert table.own.token_id == run.token_ids[index]
 
 
@@ -133,13 +130,14 @@ def test_every_view_is_of_the_text_that_was_read(written, times):
     assert num_read <= CONTEXT
     last = explorer.focus(None)
     assert explorer.position(last) == num_read - 1
-    for which in WINDOW_VIEWS:
-        assert explorer.window(which, last).words()
-    for which in HEADS_VIEWS:
-        assert explorer.heads(which, last, 0, 0).words()
-    ring, _ = explorer.cache()
+    for tab in ("Window", "Heads"):
+        for choice in choices_of(tab):
+            (view,) = explorer.tab(tab, choice, Choices(focus=last))
+            assert view.words()
+    ring, _ = explorer.tab("Cache")
     assert len(ring.labels) == num_read - 1  # the last one was never read
-    assert len(explorer.tokens().table().rows) == num_read
+    (tokens,) = explorer.tab("Tokens")
+    assert len(tokens.table().rows) == num_read
 
 
 def test_spans_and_earlier_text_are_the_whole_text(written):

@@ -22,28 +22,10 @@ if int(ipywidgets.__version__.split(".")[0]) < 8:
         "Run `%pip install --upgrade ipywidgets` in a cell, then restart the kernel."
     )
 
+from collections.abc import Callable
+
+from widgets import figures
 from widgets.comparison import Comparison
-from widgets.figures import (
-    show_attention,
-    show_candidates,
-    show_comparison,
-    show_head_groups,
-    show_head_kinds,
-    show_keys,
-    show_logit_lens,
-    show_mask,
-    show_mass_cut,
-    show_memory,
-    show_reach,
-    show_ring,
-    show_rollout,
-    show_ruler,
-    show_salience,
-    show_sampler_lab,
-    show_samplers,
-    show_tokens,
-    show_windows,
-)
 from widgets.panel import PlaygroundPanel
 from widgets.panes import (
     AttentionViewer,
@@ -70,23 +52,15 @@ __all__ = [
     "WindowExplorer",
     "generate",
     "show",
-    "show_attention",
-    "show_candidates",
-    "show_comparison",
-    "show_head_groups",
-    "show_head_kinds",
-    "show_keys",
-    "show_logit_lens",
-    "show_mask",
-    "show_mass_cut",
-    "show_memory",
-    "show_reach",
-    "show_ring",
-    "show_rollout",
-    "show_ruler",
-    "show_salience",
-    "show_sampler_lab",
-    "show_samplers",
-    "show_tokens",
-    "show_windows",
 ]
+__all__ += figures.names()
+
+
+def __getattr__(name: str) -> Callable[..., Shown]:
+    """The `show_` functions."""
+    function: Callable[..., Shown] = getattr(figures, name)
+    return function
+
+
+def __dir__() -> list[str]:
+    return __all__

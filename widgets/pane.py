@@ -1,16 +1,17 @@
 """What stands in a tab: choices, and the pictures that follow them."""
 
-from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from typing import Any
 
 import ipywidgets as w
 
-from playground.hosts.explorer import NOTHING_YET, Focus
+from playground.hosts.explorer import NOTHING_YET, Choices, Focus
 from playground.hosts.view_html import message_html
 from playground.models.interpretability.text_reading import ExplainStopped
 from playground.presets import Progress
+from playground.views.declaration import Declaration
+from playground.views.registry import HINTS, choices_of, in_tab
 from playground.views.view import View
 from widgets.background import Background, Stopped
 from widgets.fields import wide
@@ -68,12 +69,13 @@ class TokenChoice(w.VBox):
 
 
 class Pane(Snapshot, w.VBox):
-    """Pictures of a run and the choices over them; one of the small widgets.
+    """The views in a tab and the choices over them; one of the small widgets.
 
-    A pane beside others draws only while `is_open`. Subclasses give `views`.
+    A pane beside others draws only while `is_open`. Subclasses have a `tab`, and add
+    what else can be chosen in it.
     """
 
-    hint = ""
+    tab = ""
 
     def __init__(
         self,
@@ -85,6 +87,11 @@ class Pane(Snapshot, w.VBox):
         drawn: Callable[[], None] | None = None,
         below: Any = None,
     ) -> None:
+        views = in_tab(self.tab)
+        self.hint = HINTS[self.tab]
+        self.follows_token = any(v.takes("index") or v.takes("position") for v in views)
+        if named := choices_of(self.tab):
+            choices = [self._choice(named), *choices]
         self.run: Run | None = None
         self._own_token = token is None
         self.token = token or TokenChoice()
@@ -110,14 +117,26 @@ class Pane(Snapshot, w.VBox):
             self.token.show(run)
             self.show(run)
 
-    follows_token = True
-
-    @abstractmethod
     def views(self, run: Run, progress: Progress) -> Sequence[View]:
         """What to show now; called on another thread than the kernel's.
 
         Raises ValueError, in words fit to show, where there is nothing to see.
         """
+        choice = self.view.value if choices_of(self.tab) else ""
+        return run.explorer.tab(self.tab, choice, self.choices(run), progress)
+
+    def choices(self, run: Run) -> Choices:  # noqa: ARG002
+        """What is chosen now. Raises ValueError for what cannot be."""
+        return Choices(focus=self.token.focus)
+
+    def _choice(self, named: Mapping[str, Declaration]) -> w.ToggleButtons:
+        self.view = w.ToggleButtons(
+            options=list(named),
+            tooltips=[view.words for view in named.values()],
+            description="View",
+            style={"button_width": "auto", "description_width": "132px"},
+        )
+        return self.view
 
     def show(self, run: Run) -> None:
         """Look at this run."""

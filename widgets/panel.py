@@ -9,9 +9,9 @@ from typing import Any
 import ipywidgets as w
 
 from playground.engine import Event, Finished
+from playground.hosts.explorer import TABS
 from playground.hosts.model_card import model_card
 from playground.hosts.pace import paced
-from playground.hosts.run_views import TABS
 from playground.hosts.status import (
     STARTING,
     Status,

@@ -1,35 +1,27 @@
 """The tabs of the panel, each also a small widget by itself."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import ipywidgets as w
 
-from playground.hosts.explorer import (
-    HEADS_CHOICES,
-    HEADS_VIEWS,
-    WINDOW_VIEWS,
-    head_label,
-    places,
-)
+from playground.hosts.explorer import Choices, head_label, places
 from playground.hosts.form import SAMPLER_KNOBS
 from playground.hosts.learn import tour
-from playground.hosts.run_views import HINTS
 from playground.hosts.stop_builder import (
     STOP_HELP,
     STOP_LABEL,
     STOP_PLACEHOLDER,
     stop_html,
 )
-from playground.models.interpretability.text_reading import never
 from playground.presets import Progress
-from playground.settings import GenerationSettings
 from playground.views.amounts import percent
 from playground.views.candidates import CandidatesView, CandidateToken
+from playground.views.declaration import Declaration
+from playground.views.registry import choices_of
 from playground.views.token_spans import SCORES
 from playground.views.view import View
-from playground.views.window import window_of
 from widgets.fields import help_line, wide
 from widgets.form import Fields, Form, read
 from widgets.pane import Pane
@@ -43,7 +35,7 @@ class Candidates(Pane):
     the run and the new token that the list is of.
     """
 
-    hint = HINTS["Candidates"]
+    tab = "Candidates"
 
     def __init__(
         self,
@@ -63,12 +55,10 @@ class Candidates(Pane):
         super().__init__(run, below=row, **rest)
 
     def views(self, run: Run, progress: Progress) -> Sequence[View]:
-        del progress
         self.take_button.disabled, self.others.options = True, ()
-        focus = self.token.focus
-        view = run.explorer.candidates(focus)
+        (view,) = super().views(run, progress)
         if isinstance(view, CandidatesView):
-            self.offered = run, focus.index
+            self.offered = run, view.index
             self._offer([each for each in view.candidates if not each.is_chosen])
         return [view]
 
@@ -102,7 +92,7 @@ class SamplerLab(Pane):
     In the panel it follows the panel's own knobs.
     """
 
-    hint = HINTS["Sampler lab"]
+    tab = "Sampler lab"
 
     def __init__(
         self, run: Run | None = None, *, form: Form | None = None, **rest: Any
@@ -123,66 +113,52 @@ class SamplerLab(Pane):
             self._fields.write({name: getattr(settings, name) for name in own})
         super().show(run)
 
-    def views(self, run: Run, progress: Progress) -> Sequence[View]:
-        del progress
-        return run.explorer.sampler_lab(self.token.focus, self._settings(run))
-
-    def _settings(self, run: Run) -> GenerationSettings:
-        if self._form is not None:
-            return self._form.settings
-        return replace(run.settings, **read(self._fields))
+    def choices(self, run: Run) -> Choices:
+        form = self._form
+        settings = (
+            form.settings if form else replace(run.settings, **read(self._fields))
+        )
+        return replace(super().choices(run), settings=settings)
 
 
 class WindowExplorer(Pane):
     """What any sliding window lets the text see: `WindowExplorer(run)`."""
 
-    hint = HINTS["Window"]
+    tab = "Window"
 
     def __init__(self, run: Run | None = None, **rest: Any) -> None:
-        self.view = _views("View", WINDOW_VIEWS)
         self.window = w.IntText(description="Window", continuous_update=True, **wide())
         self.window.tooltip = "Tokens that each token sees, itself included."
-        super().__init__(run, [self.view, self.window], **rest)
+        super().__init__(run, [self.window], **rest)
 
     def show(self, run: Run) -> None:
         own = run.views.window.size if run.token_ids else None
         self.window.value = own or len(run.prompt_token_ids) + len(run.token_ids)
         super().show(run)
 
-    def views(self, run: Run, progress: Progress) -> Sequence[View]:
+    def choices(self, run: Run) -> Choices:
         size = self.window.value
         if size < 1:
             raise ValueError(f"A window has at least 1 token, got {size}.")
-        views, own = run.views, run.views.window
-        window = own if size == own.size else window_of(views.model.backbone, size)
-        match self.view.value:
-            case "Mask":
-                shorter = None if size >= (own.size or len(views.text_ids)) else size
-                return [views.band_mask(shorter)]
-            case "Reach":
-                return [views.reach(run.explorer.position(self.token.focus), window)]
-            case "Cut off":
-                progress("Reading the text", None)
-                return [views.mass_cut(run.explained(size))]
-            case "What if":
-                return [run.explorer.window("What if", self.token.focus, progress)]
-            case _:
-                return [views.ruler(window)]
+        other = None if size == run.views.window.size else size
+        return replace(super().choices(run), sliding_window=other)
 
 
 class AttentionViewer(Pane):
     """Where heads look, layer by layer: `AttentionViewer(run)`."""
 
-    hint = HINTS["Heads"]
+    tab = "Heads"
 
     def __init__(self, run: Run | None = None, **rest: Any) -> None:
-        self.view = _views("View", HEADS_VIEWS)
-        self.layer = _number("Layer")
-        self.head = _number("Head")
+        self.layer, self.head = _number("Layer"), _number("Head")
         self.run = None
+        super().__init__(run, [self.layer, self.head], **rest)
         self._show_choices()
-        self.view.observe(self._show_choices, "value")  # before it is drawn
-        super().__init__(run, [self.view, self.layer, self.head], **rest)
+
+    def _choice(self, named: Mapping[str, Declaration]) -> w.ToggleButtons:
+        view = super()._choice(named)
+        view.observe(self._show_choices, "value")  # before it is drawn
+        return view
 
     def show(self, run: Run) -> None:
         self._show_places(run)
@@ -193,36 +169,29 @@ class AttentionViewer(Pane):
             layers, heads = places(run.views.model, self.view.value)
             self.layer.max, self.head.max = layers - 1, heads - 1
 
-    def views(self, run: Run, progress: Progress) -> Sequence[View]:
-        which, focus = self.view.value, self.token.focus
-        place = self.layer.value, self.head.value
-        return [run.explorer.heads(which, focus, *place, progress)]
+    def choices(self, run: Run) -> Choices:
+        place = {"layer": self.layer.value, "head": self.head.value}
+        return replace(super().choices(run), **place)
 
     def _show_choices(self, _change: Any = None) -> None:
-        acting = HEADS_CHOICES.get(self.view.value, ())
+        view = choices_of(self.tab)[self.view.value]
         self.head.description = head_label(self.view.value)
         if self.run is not None:
             self._show_places(self.run)
         for name, slider in (("layer", self.layer), ("head", self.head)):
-            slider.layout.display = None if name in acting else "none"
+            slider.layout.display = None if view.takes(name) else "none"
 
 
 class Cache(Pane):
     """Where keys and values lie in memory: `Cache(run)`."""
 
-    hint = HINTS["Cache"]
-    follows_token = False
-
-    def views(self, run: Run, progress: Progress) -> Sequence[View]:
-        del progress
-        return run.explorer.cache()
+    tab = "Cache"
 
 
 class Tokens(Pane):
     """The text, each token shaded by a score, and a stop builder: `Tokens(run)`."""
 
-    hint = HINTS["Tokens"]
-    follows_token = False
+    tab = "Tokens"
 
     def __init__(self, run: Run | None = None, **rest: Any) -> None:
         labels = [(score.label, name) for name, score in SCORES.items()]
@@ -235,8 +204,8 @@ class Tokens(Pane):
         below = [self.stop_text, help_line(STOP_HELP), self.stop_view]
         super().__init__(run, [self.score], below=w.VBox(below), **rest)
 
-    def views(self, run: Run, progress: Progress) -> Sequence[View]:
-        return [run.explorer.tokens(progress, never, self.score.value)]
+    def choices(self, run: Run) -> Choices:
+        return replace(super().choices(run), score=self.score.value)
 
     def show(self, run: Run) -> None:
         super().show(run)
@@ -252,13 +221,4 @@ def _number(label: str) -> w.IntSlider:
     """Counted from 0, as the pictures do."""
     return w.IntSlider(
         description=label, min=0, max=0, continuous_update=False, **wide()
-    )
-
-
-def _views(label: str, names: dict[str, str]) -> w.ToggleButtons:
-    return w.ToggleButtons(
-        options=list(names),
-        tooltips=list(names.values()),
-        description=label,
-        style={"button_width": "auto", "description_width": "132px"},
     )

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from playground.engine import Engine, Finished
 from playground.hosts.explorer import Explorer, Focus
-from playground.hosts.run_views import RunViews, new_token
-from playground.models import Explained, MistralCausalLM, explain
+from playground.models import Explained, MistralCausalLM
 from playground.session import AGAIN, Session
 from playground.settings import GenerationSettings
 from playground.transcript import Transcript
 from playground.views.labels import labels
+from playground.views.subject import Subject, new_token
 from widgets.engines import Model, borrow, lend
 
 if TYPE_CHECKING:
@@ -54,7 +54,6 @@ class Run:
         self.engine = engine
         self.transcript = transcript
         self.explorer = Explorer(self)
-        self._explained: tuple[tuple[Any, ...], Explained] | None = None
 
     @property
     def text(self) -> str:
@@ -104,28 +103,22 @@ class Run:
 
     def focus(self, index: int = -1) -> Focus:
         """The new token of this number, from 0 or from the end. Raises ValueError."""
-        return Focus(index=new_token(index, len(self.transcript.token_ids)))
+        return Focus(index=new_token(index, self.transcript.token_ids))
 
     @property
-    def views(self) -> RunViews:
+    def views(self) -> Subject:
         """What the views of it are made of."""
-        return RunViews(self.explorer.model, self.explorer.run)
+        return self.explorer.subject
 
     def explained(self, sliding_window: int | None = None) -> Explained:
         """Its text read again, to look inside; None: with the run's own window.
 
         The last one is kept. Raises ValueError for a text or a window that cannot be.
         """
-        own = self.transcript.settings.sliding_window
-        window = own if sliding_window is None else sliding_window
-        wanted = self.views.text_ids, window
-        if self._explained is None or self._explained[0] != wanted:
-            self._explained = wanted, explain(self.views.model, *wanted)
-        return self._explained[1]
+        return self.views.text(sliding_window)
 
     def forget(self) -> None:
         """Let go of the text that was read, which may hold 300 MB."""
-        self._explained = None
         self.explorer.forget()
 
     def _tokens(self) -> Iterator[Token]:

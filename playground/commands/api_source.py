@@ -33,7 +33,8 @@ class Module:
         """`__all__`, or else each class and function without an underscore."""
         for node in self.body:
             if isinstance(node, ast.Assign) and "__all__" in _names(node):
-                return list(ast.literal_eval(node.value))
+                names = list(ast.literal_eval(node.value))
+                return names + [f"show_{n}" for n in views() if self.name == "widgets"]
         defined = (
             n for n in self.body if isinstance(n, ast.ClassDef | ast.FunctionDef)
         )
@@ -131,9 +132,40 @@ def module(name: str) -> Module:
     return Module(name, source, tree.body, ast.get_docstring(tree) or "")
 
 
+def views() -> list[str]:
+    """The functions that declare a view; each makes a `show_` function of widgets."""
+    return [
+        node.name
+        for node in module("playground.views.registry").body
+        if isinstance(node, ast.FunctionDef) and node.decorator_list
+    ]
+
+
+def _show(name: str) -> Definition:
+    """A view's function, as it is called in a notebook: of a run, and shown."""
+    registry = module("playground.views.registry")
+    view = find(name, registry)
+    assert view is not None
+    assert isinstance(view.node, ast.FunctionDef)
+    source = registry.lines(view.node.lineno, view.node.body[0].lineno) + "\n    ..."
+    for here, there in (
+        ("def ", "def show_"),
+        ("subject: Subject", "run: Run"),
+        ("subjects: Sequence[Subject]", "runs: Sequence[Run]"),
+    ):
+        source = source.replace(here, there, 1)
+    source = re.sub(r"-> .*:\n", "-> Shown:\n", source)
+    shown = Module("widgets", source, ast.parse(source).body, "")
+    (function,) = shown.body
+    assert isinstance(function, ast.FunctionDef)
+    return Definition(function.name, shown, function, view.docstring)
+
+
 @cache
 def find(name: str, where: Module) -> Definition | None:
     """What `name` is in `where`, wherever it is defined; None if that is not ours."""
+    if where.name == "widgets" and name.startswith("show_"):
+        return _show(name.removeprefix("show_"))
     for node, following in pairwise([*where.body, ast.Pass()]):
         match node:
             case ast.ImportFrom(module=str(source)):

@@ -53,7 +53,7 @@ def add_parser(commands: Any) -> None:
 def _gallery(options: argparse.Namespace) -> int:
     # Keras, JAX and Matplotlib take seconds to import.
     from playground.commands.gallery_scenes import EXAMPLES
-    from playground.views.attention import NOTE
+    from playground.views.registry import HINTS
 
     known = {each.preset: each for each in EXAMPLES}
     wanted = options.preset or list(known)
@@ -61,7 +61,7 @@ def _gallery(options: argparse.Namespace) -> int:
         raise ValueError(f"The gallery shows {', '.join(known)}; not {unknown[0]!r}.")
     folder: Path = options.folder
     folder.mkdir(parents=True, exist_ok=True)
-    page = [_HEAD.format(folder=folder.as_posix(), note=NOTE)]
+    page = [_HEAD.format(folder=folder.as_posix(), note=HINTS["Heads"])]
     for preset in wanted:
         page += _section(known[preset], folder)
     folder.with_suffix(".md").write_text("\n".join(page), encoding="utf-8")

@@ -3,30 +3,20 @@
 Each scene comes with a sentence for somebody who has never seen such a picture.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import SimpleNamespace
+from typing import Any
 
 from playground.engine import Engine, Finished
-from playground.hosts.run_views import RunViews
-from playground.models import Explained, MistralCausalLM, explain
+from playground.hosts.explorer import Explorer
+from playground.models import MistralCausalLM
 from playground.session import Session
 from playground.session.comparison import Comparison
 from playground.settings import GenerationSettings
 from playground.transcript import Transcript
-from playground.views.attention import layer_view
-from playground.views.beam_tree import beam_tree_view
-from playground.views.comparison import comparison_view
-from playground.views.contrastive import contrastive_view
-from playground.views.head_finder import head_finder_view
-from playground.views.head_groups import head_groups_view
-from playground.views.key_similarity import key_similarity_view
-from playground.views.logit_lens import logit_lens_view
-from playground.views.mass_cut import mass_cut_view
-from playground.views.rollout import rollout_view
-from playground.views.salience import salience_view
-from playground.views.text_units import Unit
+from playground.views.registry import VIEWS
 from playground.views.view import View
-from playground.views.what_if import what_if_view, windows_to_try
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,18 +88,44 @@ def settings_of(example: Example) -> GenerationSettings:
 
 
 def scenes(engine: Engine[MistralCausalLM], example: Example) -> Iterator[Scene]:
-    """All scenes of one example, from choosing tokens to looking inside."""
-    model = engine.model
-    assert model is not None, "the model is loaded before"
+    """Every view of VIEWS, of the run that shows it best."""
     settings = settings_of(example)
-    run = finished_run(engine, example.prompt, settings)
-    views = RunViews(model, run)
-    text = explain(model, views.text_ids)
-    yield from _of_choosing(engine, example, views, text)
-    yield from _of_the_window(example, views)
-    yield from _of_the_cache(engine, example)
-    yield from _of_what_is_lost(engine, example, views, text)
-    yield from _of_heads(views, text)
+
+    def explorer(run: Transcript) -> Explorer:
+        return Explorer(SimpleNamespace(engine=engine, transcript=run))
+
+    def written(**changes: Any) -> Explorer:
+        asked = replace(settings, **changes)
+        return explorer(finished_run(engine, example.prompt, asked))
+
+    usual, longer = written(), written(max_new_tokens=example.ring_tokens)
+    others = {
+        "beam_tree": written(sampler="beam", num_beams=4, max_new_tokens=8),
+        "contrastive": written(sampler="contrastive", max_new_tokens=12),
+        "ring": longer,
+        "memory": longer,
+    }
+    chosen = _chosen(usual, example)
+    for name, view in VIEWS.items():
+        of = others.get(name, usual)
+        given = {each: chosen[each] for each in view.parameters if each in chosen}
+        if name == "contrastive":
+            given["index"] = _most_penalised(of.run)
+        if name == "salience":
+            given = {"position": _longest(of)}
+        if view.is_of_several_runs:
+            compared = _compared(engine, example)
+            made = view.make([explorer(run).subject for run in compared])
+        else:
+            made = of.view(name, **given)
+        yield Scene(name=name, view=made, how_to_read=view.how_to_read)
+    by = "line" if "\n" in example.prompt else "word"
+    head = {each: chosen[each] for each in ("layer", "head")}
+    yield Scene(
+        name=f"attention_by_{by}",
+        view=usual.view("attention", **head, by=by),
+        how_to_read=f"The same head as above, with the tokens of a {by} together.",
+    )
 
 
 def finished_run(
@@ -124,182 +140,17 @@ def finished_run(
     return session.transcript
 
 
-def _of_choosing(
-    engine: Engine[MistralCausalLM], example: Example, views: RunViews, text: Explained
-) -> Iterator[Scene]:
-    run, tokenizer = views.run, views.tokenizer
-    unsure = _least_sure(run)
-    yield Scene(
-        name="tokens",
-        view=views.token_spans(),
-        how_to_read="The answer as the model saw it: a pale token was to be expected, "
-        "a dark one was a surprise.",
-    )
-    yield Scene(
-        name="candidates",
-        view=views.candidates(unsure),
-        how_to_read="The place where this answer was least decided: what else the "
-        "model could have said, before and after the sampler.",
-    )
-    stages, table = views.sampler_lab(text, run.settings, unsure)
-    yield Scene(
-        name="sampler_lab",
-        view=stages,
-        how_to_read="The same place, stage by stage from left to right: what each part "
-        "of the sampler leaves, and how the rest shares the probability.",
-    )
-    yield Scene(
-        name="samplers",
-        view=table,
-        how_to_read="The same logits through every sampler: how many tokens each would "
-        "leave, and which one it would take.",
-    )
-    yield Scene(
-        name="comparison",
-        view=comparison_view(tokenizer, _compared(engine, example)),
-        how_to_read="One prompt and one seed under several settings, side by side.",
-    )
-    beams = _searched(engine, example, sampler="beam", num_beams=4, max_new_tokens=8)
-    yield Scene(
-        name="beam_tree",
-        view=beam_tree_view(tokenizer, beams.beams_seen),
-        how_to_read="A beam search grows from left to right; a path that stops early "
-        "was given up for a better one.",
-    )
-    searched = _searched(engine, example, sampler="contrastive", max_new_tokens=12)
-    step = _most_penalised(searched)
-    yield Scene(
-        name="contrastive",
-        view=contrastive_view(
-            tokenizer,
-            searched.compared[step],
-            searched.token_ids[step],
-            searched.settings.alpha,
-            step,
-        ),
-        how_to_read="To the right what speaks for a candidate, to the left what it "
-        "loses because it repeats what was said; the diamond is what is left.",
-    )
-
-
-def _of_the_window(example: Example, views: RunViews) -> Iterator[Scene]:
-    window = replace(views.window, size=example.narrow)
-    yield Scene(
-        name="ruler",
-        view=views.ruler(window),
-        how_to_read="Read the text as usual: the darkest part is seen directly, the "
-        "paler one only through other tokens, the rest is forgotten.",
-    )
-    yield Scene(
-        name="band_mask",
-        view=views.band_mask(example.shorter),
-        how_to_read="Each row is a token that looks back; the coloured part of the row "
-        "is what it sees, and the hatched part what a shorter window would hide.",
-    )
-    yield Scene(
-        name="reach",
-        view=views.reach(window=window),
-        how_to_read="Read from the top: what the last token sees in the last layer, "
-        "what those tokens have seen in the layer below, and so on.",
-    )
-
-
-def _of_the_cache(engine: Engine[MistralCausalLM], example: Example) -> Iterator[Scene]:
-    settings = replace(settings_of(example), max_new_tokens=example.ring_tokens)
-    assert engine.model is not None
-    views = RunViews(engine.model, finished_run(engine, example.prompt, settings))
-    yield Scene(
-        name="ring",
-        view=views.ring(),
-        how_to_read="Left the cache as it is at the end, right how it got there: each "
-        "row is a moment, and time runs down.",
-    )
-    yield Scene(
-        name="memory",
-        view=views.memory(),
-        how_to_read="The filled bar is what this run took; the hatched ones are what "
-        "it would have taken otherwise.",
-    )
-
-
-def _of_what_is_lost(
-    engine: Engine[MistralCausalLM], example: Example, views: RunViews, text: Explained
-) -> Iterator[Scene]:
-    narrow = explain(views.model, views.text_ids, example.narrow)
-    yield Scene(
-        name="mass_cut",
-        view=mass_cut_view(narrow, range(narrow.num_layers), views.labels),
-        how_to_read="Above, each head: the darker, the more of its attention would go "
-        "further back than the window lets it. Below, the same along the text.",
-    )
-    yield Scene(
-        name="what_if",
-        view=what_if_view(text, views.labels, greedy=_greedy(engine, example, text)),
-        how_to_read="A row for each window. Left: how surprised the model is by the "
-        "text. Middle: how much its next guesses change. Right: how long it would "
-        "write the same.",
-    )
-    yield Scene(
-        name="rollout",
-        view=rollout_view(narrow, len(text) - 1, views.labels),
-        how_to_read="From the bottom up: layer after layer the last token takes in "
-        "what is further back, never more than the window lets it.",
-    )
-
-
-def _of_heads(views: RunViews, text: Explained) -> Iterator[Scene]:
-    layers, last = range(text.num_layers), len(text) - 1
-    finder = head_finder_view(text, layers)
-    yield Scene(
-        name="head_finder",
-        view=finder,
-        how_to_read="Each field is a head of a layer. The ring marks the clearest of "
-        "its kind, with layer and head.",
-    )
+def _chosen(explorer: Explorer, example: Example) -> Mapping[str, Any]:
+    """What is looked at: an unsure token, the clearest induction head, a window."""
+    finder: Any = explorer.view("head_kinds")
     layer, head, _ = finder.strongest("induction") or (0, 0, 0.0)
-    yield Scene(
-        name="attention",
-        view=views.attention(text, layer, head),
-        how_to_read="The clearest induction head here. Each row is a token, and its "
-        "dark fields are where the head reads. Where it works, a word that was there "
-        "before looks at what came after it then.",
-    )
-    by: Unit = "line" if "\n" in views.run.prompt_text else "word"
-    yield Scene(
-        name=f"attention_by_{by}",
-        view=views.attention(text, layer, head, by=by),
-        how_to_read=f"The same head, with the tokens of a {by} taken together.",
-    )
-    yield Scene(
-        name="layer",
-        view=layer_view(text, layer),
-        how_to_read="All heads of that layer. A dark left edge rests on the first "
-        "token, a dark diagonal stays with the last few.",
-    )
-    yield Scene(
-        name="head_groups",
-        view=head_groups_view(text, layer),
-        how_to_read="The darker a field, the more two heads look alike. The heads in "
-        "a frame share keys and values.",
-    )
-    yield Scene(
-        name="keys",
-        view=key_similarity_view(text, layer, 0, views.labels),
-        how_to_read="What a head finds by: two tokens whose keys point the same way "
-        "are found by the same queries.",
-    )
-    yield Scene(
-        name="logit_lens",
-        view=logit_lens_view(text, views.tokenizer, range(last - 7, last + 1)),
-        how_to_read="From the bottom up: what the model would say if it stopped after "
-        "that layer. The top row is what it says.",
-    )
-    yield Scene(
-        name="salience",
-        view=salience_view(text, views.tokenizer, _longest(views) - 1),
-        how_to_read="What made one token of the answer likely, by the model's "
-        "gradients, which go through all of it and not only through attention.",
-    )
+    return {
+        "index": _least_sure(explorer.run),
+        "layer": layer,
+        "head": head,
+        "sliding_window": example.narrow,
+        "shorter": example.shorter,
+    }
 
 
 def _least_sure(run: Transcript) -> int:
@@ -308,10 +159,11 @@ def _least_sure(run: Transcript) -> int:
     return max(known, key=lambda n: float(known[n].entropy))
 
 
-def _longest(views: RunViews) -> int:
+def _longest(explorer: Explorer) -> int:
     """The position of the answer's longest token, which says the most."""
-    answer = views.labels[views.num_prompt :]
-    return views.num_prompt + max(range(len(answer)), key=lambda n: len(answer[n]))
+    subject = explorer.subject
+    answer = range(subject.num_prompt, len(subject.labels))
+    return max(answer, key=lambda n: len(subject.labels[n]))
 
 
 def _compared(
@@ -332,13 +184,6 @@ def _compared(
     return comparison.runs
 
 
-def _searched(
-    engine: Engine[MistralCausalLM], example: Example, **changes: str | int
-) -> Transcript:
-    settings = replace(settings_of(example), **changes)  # type: ignore[arg-type]
-    return finished_run(engine, example.prompt, settings)
-
-
 def _most_penalised(run: Transcript) -> int:
     """The step whose winner is not the likeliest candidate, if there is one."""
     beaten = (
@@ -349,19 +194,3 @@ def _most_penalised(run: Transcript) -> int:
         if max(seen, key=lambda candidate: candidate.probability).token_id != token_id
     )
     return next(beaten, 0)
-
-
-def _greedy(
-    engine: Engine[MistralCausalLM], example: Example, text: Explained
-) -> dict[int, list[int]]:
-    """What greedy search writes after the prompt under each window it may have."""
-    assert engine.model is not None
-    own = engine.model.backbone.sliding_window
-    settings = replace(settings_of(example), sampler="greedy", max_new_tokens=24)
-    return {
-        window: finished_run(
-            engine, example.prompt, replace(settings, sliding_window=window)
-        ).token_ids
-        for window in windows_to_try(len(text), text.sliding_window)
-        if window <= (own or window)
-    }

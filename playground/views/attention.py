@@ -19,7 +19,6 @@ from playground.views.text_units import TextUnits, even_units
 from playground.views.view import Table
 from playground.views.window import counted
 
-NOTE = "Attention shows where a head reads, not why the model says what it says."
 MAX_DENSE = 512
 """Units of the largest map that is kept whole."""
 _ROWS_AT_ONCE = 256

@@ -8,9 +8,8 @@ from typing import Any, Self
 import gradio as gr
 
 from playground.exports import Link, to_query
-from playground.hosts.explorer import HEADS_VIEWS, WINDOW_VIEWS, Focus
+from playground.hosts.explorer import TABS, Choices, Focus
 from playground.hosts.long_work import Done, Report, in_steps
-from playground.hosts.run_views import TABS
 from playground.hosts.status import fault_status
 from playground.hosts.stop_builder import stop_html
 from playground.hosts.view_html import message_html, view_html
@@ -19,6 +18,7 @@ from playground.presets import Progress, say_nothing
 from playground.settings import GenerationSettings
 from playground.views.attention import AttentionView
 from playground.views.candidates import CandidatesView
+from playground.views.registry import HINTS, choices_of
 from playground.views.token_spans import SCORES
 from playground.views.view import View
 from playground.web.candidates_html import candidates_html
@@ -28,8 +28,10 @@ from playground.web.open_tabs import OpenTabs
 from playground.web.tab import Tab
 from playground.web.taking_away import Pictured, download_value, made_of
 
-PANELS = ("Candidates", "Sampler lab", "Window", "Heads", "Cache", "Tokens")
-"""The tabs that show views of the focused token."""
+PANELS = tuple(name for name in HINTS if name != "Compare")
+"""The tabs that show views of the latest run."""
+CHOOSING = tuple(name for name in PANELS if choices_of(name))
+"""Those of them that show one view at a time."""
 
 SettingsOf = Callable[[Sequence[Any]], GenerationSettings]
 Admit = Callable[[Callable[..., Any]], Callable[..., Iterator[Any]]]
@@ -173,7 +175,7 @@ class Exploration:
             if tab.opened == "Compare":
                 return Pictured.of_comparison(tab.compared)
             focus = tab.explorer.focus(tab.focus)
-            views = self._views(tab, focus, Asked.of(sent), say_nothing, never)
+            views = self._views(tab, focus, Asked.of(sent))
             return Pictured.of_run(views, tab.explorer.run)
 
         tab.files += 1
@@ -188,27 +190,19 @@ class Exploration:
         tab: Tab,
         focus: Focus,
         asked: "Asked",
-        progress: Progress,
-        stopped: Stopped,
+        progress: Progress = say_nothing,
+        stopped: Stopped = never,
     ) -> Sequence[View]:
-        explorer = tab.explorer
-        match tab.opened:
-            case "Candidates":
-                return [explorer.candidates(focus)]
-            case "Sampler lab":
-                settings = self._settings_of(asked.values)
-                return explorer.sampler_lab(focus, settings, progress, stopped)
-            case "Window":
-                which = _one_of(WINDOW_VIEWS, asked.window_view)
-                return [explorer.window(which, focus, progress, stopped)]
-            case "Heads":
-                which = _one_of(HEADS_VIEWS, asked.heads_view)
-                place = _whole(asked.layer), _whole(asked.head)
-                return [explorer.heads(which, focus, *place, progress, stopped)]
-            case "Cache":
-                return explorer.cache()
-            case _:
-                return [explorer.tokens(progress, stopped, asked.score)]
+        heads, lab = tab.opened == "Heads", tab.opened == "Sampler lab"
+        choices = Choices(
+            focus=focus,
+            layer=_whole(asked.layer) if heads else 0,
+            head=_whole(asked.head) if heads else 0,
+            score=asked.score,
+            settings=self._settings_of(asked.values) if lab else None,
+        )
+        choice = asked.choice(tab.opened)
+        return tab.explorer.tab(tab.opened, choice, choices, progress, stopped)
 
 
 @dataclass(frozen=True)
@@ -216,12 +210,11 @@ class Asked:
     """What the browser sends with each question, not checked yet.
 
     `look` has "dark" and "narrow" in it if the page is, and the score that it colours
-    tokens by; `values` belong to SHOWN.
+    tokens by; `choices` belong to CHOOSING, `values` to SHOWN.
     """
 
     look: Any
-    window_view: Any
-    heads_view: Any
+    choices: Sequence[Any]
     layer: Any
     head: Any
     values: Sequence[Any]
@@ -229,8 +222,19 @@ class Asked:
     @classmethod
     def of(cls, sent: Sequence[Any]) -> Self:
         """In the order of `TabsParts.choices`, then the values."""
-        look, window_view, heads_view, layer, head, *values = sent
-        return cls(look, window_view, heads_view, layer, head, values)
+        look, *rest = sent
+        end = len(CHOOSING)
+        layer, head, *values = rest[end:]
+        return cls(look, rest[:end], layer, head, values)
+
+    def choice(self, tab: str) -> str:
+        """The view that is chosen in a tab; "" in one that shows all of its own."""
+        if tab not in CHOOSING:
+            return ""
+        sent, known = self.choices[CHOOSING.index(tab)], choices_of(tab)
+        if not isinstance(sent, str) or sent not in known:
+            raise ValueError(f"Choose one of {', '.join(known)}; got {sent!r:.80}.")
+        return str(sent)
 
     @property
     def score(self) -> str:
@@ -265,12 +269,6 @@ def _html(view: View, run: int | None, position: int, asked: Asked) -> str:
     links = links_html(view, position) if isinstance(view, AttentionView) else ""
     dark, narrow = "dark" in str(asked.look), "narrow" in str(asked.look)
     return links + view_html(view, dark=dark, narrow=narrow)
-
-
-def _one_of(choices: dict[str, str], sent: Any) -> str:
-    if not isinstance(sent, str) or sent not in choices:
-        raise ValueError(f"Choose one of {', '.join(choices)}; got {sent!r:.80}.")
-    return str(sent)
 
 
 def _whole(sent: Any) -> int:

@@ -170,9 +170,11 @@ def _connect_tabs(
     tabs = parts.tabs
     _then_show(tabs.tabs.select, parts, exploration.open, shown)
     _then_show(parts.output.select, parts, exploration.focus, shown)
-    _then_show(tabs.window_view.input, parts, exploration.show, shown)
-    turned = _follow(tabs.heads_view.input, parts, handlers)
-    _then_show(turned.then, parts, exploration.show, shown)
+    for name, view in tabs.views.items():
+        chosen: Any = view.input
+        if name == "Heads":
+            chosen = _follow(chosen, parts, handlers).then
+        _then_show(chosen, parts, exploration.show, shown)
     for place in (tabs.layer, tabs.head):
         _then_show(place.change, parts, exploration.show, shown, settled="place")
     _then_show(parts.score.input, parts, exploration.follow_score, shown)
@@ -223,7 +225,7 @@ def _follow(event: Any, parts: Parts, handlers: Handlers) -> Any:
     places = [tabs.layer, tabs.head]
     return event(
         handlers.follow,
-        [parts.tab, tabs.heads_view, *places, parts.prompt, tabs.stop_text],
+        [parts.tab, tabs.views["Heads"], *places, parts.prompt, tabs.stop_text],
         [*places, parts.counted, tabs.stop_view],
         preprocess=False,
         **AT_ONCE,

@@ -4,8 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from playground.hosts.explorer import Explorer, Focus
-from playground.hosts.run_views import TABS
+from playground.hosts.explorer import TABS, Explorer, Focus
 from playground.hosts.span_stream import SpanStream
 from playground.session import Session
 from playground.session.comparison import Comparison

@@ -7,17 +7,12 @@ import gradio as gr
 from gradio.components import Component
 
 from playground.controls import SAMPLERS
-from playground.hosts.explorer import (
-    HEADS_CHOICES,
-    HEADS_VIEWS,
-    NOTHING_YET,
-    WINDOW_VIEWS,
-)
+from playground.hosts.explorer import NOTHING_YET
 from playground.hosts.form import short_name
 from playground.hosts.learn import tour
-from playground.hosts.run_views import HINTS, TABS
 from playground.hosts.stop_builder import STOP_HELP, STOP_LABEL, STOP_PLACEHOLDER
 from playground.hosts.view_html import message_html
+from playground.views.registry import HINTS, choices_of
 from playground.web.taking_away import KINDS
 from playground.web.theme import read_asset
 
@@ -30,8 +25,7 @@ class TabsParts:
     look: gr.Textbox
     where: gr.HTML
     panels: dict[str, gr.HTML]
-    window_view: gr.Radio
-    heads_view: gr.Radio
+    views: dict[str, gr.Radio]
     layer: gr.Slider
     head: gr.Slider
     compared: gr.CheckboxGroup
@@ -44,7 +38,7 @@ class TabsParts:
     @property
     def choices(self) -> list[Component]:
         """What `Exploration.show` reads before the controls, in its order."""
-        return [self.look, self.window_view, self.heads_view, self.layer, self.head]
+        return [self.look, *self.views.values(), self.layer, self.head]
 
 
 def draw_tabs() -> TabsParts:
@@ -57,16 +51,15 @@ def draw_tabs() -> TabsParts:
         elem_id="where",
     )
     panels: dict[str, gr.HTML] = {}
+    views: dict[str, gr.Radio] = {}
     with gr.Tabs(elem_id="tabs", overflow_behavior="wrap") as tabs:
-        *explored, learn = TABS
-        for name in explored:
+        for name in HINTS:
             with gr.Tab(name, render_children=True):
                 gr.HTML(_hint(name), apply_default_css=False)
+                if names := list(choices_of(name)):
+                    views[name] = _radio("View", names)
                 match name:
-                    case "Window":
-                        window_view = _radio("View", list(WINDOW_VIEWS))
                     case "Heads":
-                        heads_view = _radio("View", list(HEADS_VIEWS))
                         with gr.Row(elem_classes="knobs places"):
                             layer = _number("Layer")
                             head = _number("Head")
@@ -82,7 +75,7 @@ def draw_tabs() -> TabsParts:
                         elem_id="stop_text",
                     )
                     stop_view = gr.HTML("", apply_default_css=False)
-        with gr.Tab(learn):
+        with gr.Tab("Learn"):
             gr.HTML(tour(), apply_default_css=False)
     export, file = _share()
     return TabsParts(
@@ -90,8 +83,7 @@ def draw_tabs() -> TabsParts:
         look=look,
         where=where,
         panels=panels,
-        window_view=window_view,
-        heads_view=heads_view,
+        views=views,
         layer=layer,
         head=head,
         compared=compared,
@@ -125,15 +117,15 @@ def _share() -> tuple[gr.HTML, gr.UploadButton]:
 
 
 def _hint(name: str) -> str:
-    """What a tab shows; for heads also a style, which hides what a view is not of."""
+    """What a tab shows, and a style that hides the sliders that a view has not."""
     words = f'<p class="hint">{HINTS[name]}</p>'
-    hides = (
-        f'#tabs:has([value="{view}"]:checked) #{choice} {{ display: none }}'
-        for view in HEADS_VIEWS
-        for choice in ("layer", "head")
-        if choice not in HEADS_CHOICES.get(view, ())
+    hides = " ".join(
+        f'#tabs:has([value="{choice}"]:checked) #{slider} {{ display: none }}'
+        for choice, view in choices_of(name).items()
+        for slider in ("layer", "head")
+        if name == "Heads" and not view.takes(slider)
     )
-    return f"{words}<style>{' '.join(hides)}</style>" if name == "Heads" else words
+    return f"{words}<style>{hides}</style>" if hides else words
 
 
 def _panel(name: str) -> gr.HTML:

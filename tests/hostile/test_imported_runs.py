@@ -10,7 +10,6 @@ import pytest
 from hypothesis import strategies as st
 
 from playground.exports import MAX_BYTES, read_file
-from playground.hosts.explorer import HEADS_VIEWS, WINDOW_VIEWS
 from playground.hosts.form import SHOWN, as_typed
 from playground.transcript.checked import MAX_ID
 from playground.web.explore import Exploration
@@ -72,7 +71,7 @@ class Visitor:
     def _show(self, values: list[Any]) -> None:
         for panel in set(PANELS) - set(NEEDS_A_MODEL):
             self.tab.opened = panel
-            sent = ("", next(iter(WINDOW_VIEWS)), next(iter(HEADS_VIEWS)), 0, 0)
+            sent = ("", "Ruler", "Layer", 0, 0)
             list(self.exploration.show(self.tab, REQUEST, *sent, *values))
 
 

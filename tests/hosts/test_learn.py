@@ -7,17 +7,17 @@ from pathlib import Path
 import pytest
 
 from playground.controls import CONTROLS
-from playground.hosts.explorer import HEADS_VIEWS, WINDOW_VIEWS
+from playground.hosts.explorer import TABS
 from playground.hosts.form import MORE_TITLE, PROMPT_LABEL, choices
 from playground.hosts.learn import CHAPTERS, tour
-from playground.hosts.run_views import TABS
+from playground.views.registry import choices_of
 
 ROOT = Path(__file__).parents[2]
 BUTTONS = {"Generate", "Continue", "Stop builder"}
 NAMES = {
     *(control.label for control in CONTROLS),
     *(label for control in CONTROLS for label, _ in choices(control)),
-    *(*TABS, *WINDOW_VIEWS, *HEADS_VIEWS, MORE_TITLE, PROMPT_LABEL),
+    *(*TABS, *choices_of("Window"), *choices_of("Heads"), MORE_TITLE, PROMPT_LABEL),
 }
 
 

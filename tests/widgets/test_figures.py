@@ -42,6 +42,7 @@ PICTURES = {
     "show_mask": {"shorter": 3},
     "show_reach": {"position": 9},
     "show_mass_cut": {"sliding_window": 4},
+    "show_layer": {"layer": 1},
     "show_attention": {"layer": 2, "head": 3, "by": "word"},
     "show_head_groups": {"layer": 0},
     "show_head_kinds": {},
@@ -74,7 +75,30 @@ def test_a_picture_shows_itself_and_prints(run, name):
 
 def test_every_show_function_is_tried_here():
     functions = {name for name in widgets.__all__ if name.startswith("show_")}
-    assert functions == {*PICTURES, "show_comparison"}
+    searches = {"show_beam_tree", "show_contrastive"}
+    assert functions == {*PICTURES, *searches, "show_comparison"}
+
+
+def test_a_search_is_seen_as_such_and_among_the_candidates(model):
+    for name, search in (
+        ("show_beam_tree", {"sampler": "beam"}),
+        ("show_contrastive", {"sampler": "contrastive"}),
+    ):
+        searched = generate(
+            model, "the sea", **SETTINGS | {"max_new_tokens": 3}, **search
+        )
+        shown = getattr(widgets, name)(searched)
+        assert shown.view.words() == widgets.show_candidates(searched).view.words()
+
+
+def test_a_show_function_tells_what_it_takes():
+    parameters = str(signature(widgets.show_salience))
+    assert parameters.startswith("(run: widgets.run.Run, index: int = -1, *, position:")
+    assert widgets.show_salience.__name__ == "show_salience"
+    assert widgets.show_salience.__doc__.startswith("Which tokens a new token's")
+    assert set(widgets.__all__) <= set(dir(widgets))
+    with pytest.raises(AttributeError, match="no attribute 'show_nothing'"):
+        widgets.show_nothing  # noqa: B018
 
 
 def test_a_layer_without_a_head_shows_all_heads(run):
@@ -99,11 +123,16 @@ BOUNDS = {  # of 12 new tokens, 3 layers, 4 heads that share 2
     ("show_attention", "sliding_window"): (1, None),
     ("show_head_groups", "layer"): (0, 2),
     ("show_rollout", "position"): ("-T", "T"),
+    ("show_rollout", "sliding_window"): (1, None),
+    ("show_layer", "layer"): (0, 2),
+    ("show_layer", "sliding_window"): (1, None),
+    ("show_salience", "position"): (1, "T"),
     ("show_logit_lens", "position"): ("-T", "T"),
     ("show_salience", "index"): (-12, 11),
     ("show_keys", "layer"): (0, 2),
     ("show_keys", "head"): (0, 1),
 }
+POSITION_OR_NONE = ("show_reach", "show_salience")
 CAN_BE_NONE = {"sliding_window", "shorter", "head"}
 
 
@@ -119,7 +148,7 @@ def test_a_place_that_is_not_there_is_refused_by_name(run, name, argument):
         show(run, **rest, **{argument: fine})
     wrong = [low - 1, -500, True, 1.0, "1", [1]]
     wrong += [] if high is None else [high + 1, 999]
-    wrong += [] if argument in CAN_BE_NONE or name == "show_reach" else [None]
+    wrong += [] if argument in CAN_BE_NONE or name in POSITION_OR_NONE else [None]
     for value in wrong:
         with pytest.raises(ValueError, match=f"`{argument}` must be .*, got"):
             show(run, **rest, **{argument: value})

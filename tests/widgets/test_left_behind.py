@@ -67,7 +67,7 @@ def test_a_closed_panel_leaves_no_widget_no_thread_and_no_picture(own_model):
     assert (heads._html.value, heads._shown, heads.run) == ("", (), None)
     assert run.text  # what was written stays
     with pytest.raises(ValueError, match="The model was closed"):
-        run.explorer.candidates(run.focus())
+        run.explorer.view("candidates")
 
 
 def test_a_panel_that_is_closed_at_once_or_while_it_writes_leaves_nothing(
@@ -92,7 +92,6 @@ def test_a_closed_small_widget_leaves_nothing(own_model, kind):
     widget.close()
     assert (widget._html.value, widget._shown) == ("", ())
     assert not run.explorer.holds_text
-    assert run._explained is None
     widget.redraw()  # what is closed draws nothing more
     assert widget.background._thread is None
     assert widgets.show_candidates(run).png  # the run itself goes on

@@ -9,14 +9,13 @@ import pytest
 from gradio_client import Client
 
 from playground.controls import BY_NAME
-from playground.hosts.explorer import HEADS_VIEWS, WINDOW_VIEWS, Focus
+from playground.hosts.explorer import TABS, Focus
 from playground.hosts.form import EXAMPLES, SHOWN, as_typed, read_value
-from playground.hosts.run_views import HINTS
-from playground.models.interpretability.text_reading import never
 from playground.presets import say_nothing
 from playground.sampler_choice import sampler_of
 from playground.settings import GenerationSettings
 from playground.views.labels import labels
+from playground.views.registry import HINTS, choices_of
 from playground.views.token_spans import SCORES
 from playground.web import build
 from playground.web.explore import Asked, Exploration
@@ -97,7 +96,9 @@ def test_the_same_examples_tabs_and_views(blocks, panel):
     assert list(panel.tabs.titles) == tabs
     radios = (block for block in blocks if isinstance(block, gr.Radio))
     choices = [tuple(shown for shown, _ in radio.choices) for radio in radios]
-    for tab, views in (("Window", WINDOW_VIEWS), ("Heads", HEADS_VIEWS)):
+    assert tabs == [*TABS]
+    for tab in ("Window", "Heads"):
+        views = choices_of(tab)
         assert tuple(panel.panes[tab].view.options) == tuple(views)
         assert tuple(views) in choices
     labels = [block.value for block in blocks if isinstance(block, gr.Button)]
@@ -177,12 +178,13 @@ def test_the_same_text_and_records_from_page_panel_and_python(model, panel_for):
     assert after == [token.chain_logprob for token in run.tokens]
 
 
-VIEWS = [
-    ("Candidates", ""),
-    ("Sampler lab", ""),
-    *(("Window", view) for view in WINDOW_VIEWS),
-    *(("Heads", view) for view in HEADS_VIEWS),
-    ("Cache", ""),
+IN_TABS = [
+    *(
+        (tab, choice)
+        for tab in HINTS
+        for choice in (choices_of(tab) or [""])
+        if tab not in ("Compare", "Tokens")
+    ),
     *(("Tokens", score) for score in SCORES),
 ]
 
@@ -206,7 +208,7 @@ def hosts(request, model):
     panel.close()
 
 
-@pytest.mark.parametrize(("name", "which"), VIEWS)
+@pytest.mark.parametrize(("name", "which"), IN_TABS)
 def test_the_same_numbers_words_and_tables_in_every_tab(hosts, name, which):
     tab, exploration, panel, values = hosts
     pane, run = panel.panes[name], panel.run
@@ -216,8 +218,10 @@ def test_the_same_numbers_words_and_tables_in_every_tab(hosts, name, which):
     panel.token.position.value = len(run.prompt_token_ids) + 5
     asked = Asked(
         look=which,
-        window_view=which if name == "Window" else "Ruler",
-        heads_view=which if name == "Heads" else "Layer",
+        choices=(
+            which if name == "Window" else "Ruler",
+            which if name == "Heads" else "Layer",
+        ),
         layer=layer,
         head=head,
         values=values,
@@ -228,7 +232,7 @@ def test_the_same_numbers_words_and_tables_in_every_tab(hosts, name, which):
         pane.layer.value, pane.head.value = layer, head
     if name == "Tokens":
         pane.score.value = which
-    on_page = exploration._views(tab, focus, asked, say_nothing, never)
+    on_page = exploration._views(tab, focus, asked)
     in_panel = pane.views(run, say_nothing)
     assert [view.title for view in in_panel] == [view.title for view in on_page]
     assert [view.words() for view in in_panel] == [view.words() for view in on_page]
@@ -240,9 +244,9 @@ def test_the_same_numbers_words_and_tables_in_every_tab(hosts, name, which):
 
 def test_keys_are_of_the_head_that_was_chosen_in_page_panel_and_python(hosts):
     tab, exploration, panel, values = hosts
-    asked = Asked("", "Ruler", "Keys", 2, 1, values)
+    asked = Asked("", ("Ruler", "Keys"), 2, 1, values)
     tab.opened = "Heads"
-    (on_page,) = exploration._views(tab, Focus(index=4), asked, say_nothing, never)
+    (on_page,) = exploration._views(tab, Focus(index=4), asked)
     pane = panel.panes["Heads"]
     pane.view.value, pane.layer.value, pane.head.value = "Keys", 2, 1
     (in_panel,) = pane.views(panel.run, say_nothing)
