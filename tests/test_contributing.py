@@ -1,19 +1,16 @@
 """The examples in CONTRIBUTING.md do what it says."""
 
 import re
-import sys
 from pathlib import Path
 from textwrap import dedent
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 
 from playground.controls import Control
-from playground.plots import figure
 from playground.samplers.cuts import everything, is_kept
-from tests.views.scripted_explained import ScriptedExplained
 
 PAGE = (Path(__file__).parent.parent / "CONTRIBUTING.md").read_text(encoding="utf-8")
 EXAMPLES = [
@@ -45,19 +42,3 @@ def test_the_control_is_one():
     assert isinstance(control, Control)
     assert control.fault(control.default) is None
     assert control.fault(1.5) is not None
-
-
-def test_the_view_has_the_numbers_and_the_picture_draws_them(monkeypatch):
-    module = ModuleType("playground.views.look_back")
-    monkeypatch.setitem(sys.modules, module.__name__, module)
-    exec(example("class LookBackView:"), vars(module))
-    exec(example("def draw_look_back("), {})
-    itself, before = np.eye(3), np.eye(3, k=-1)
-    before[0, 0] = 1
-    weights = [[itself, itself], [itself, before]]  # 2 of 3 tokens look 1 back, by half
-    view = vars(module)["look_back_view"](ScriptedExplained(weights))
-    np.testing.assert_allclose(view.distance, [0, 1 / 3])
-    assert view.words() == "Layer 1 looks back farthest, 0.3 tokens on average."
-    (axes,) = figure(view).axes
-    heights = [bar.get_height() for bar in axes.patches]
-    np.testing.assert_allclose(heights, view.distance)

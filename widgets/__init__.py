@@ -63,4 +63,4 @@ def __getattr__(name: str) -> Callable[..., Shown]:
 
 
 def __dir__() -> list[str]:
-    return __all__
+    return sorted({*__all__, *figures.names()})

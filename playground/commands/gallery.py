@@ -98,7 +98,8 @@ def _section(example: Example, folder: Path) -> list[str]:
 def _entry(scene: Scene, path: str) -> str:
     words = escape(scene.view.words())
     return (
-        f"### {scene.name.replace('_', ' ').capitalize()}\n\n{scene.how_to_read}\n\n"
+        f"### {scene.name.replace('_', ' ').capitalize()}\n\n"
+        f"{scene.about}\n\n{scene.how_to_read}\n\n"
         f'<img src="{path}" width="720" alt="{words}">\n'
     )
 

@@ -15,6 +15,7 @@ from playground.session import Session
 from playground.session.comparison import Comparison
 from playground.settings import GenerationSettings
 from playground.transcript import Transcript
+from playground.views.declaration import Declaration
 from playground.views.registry import VIEWS
 from playground.views.view import View
 
@@ -38,10 +39,11 @@ class Example:
 
 @dataclass(frozen=True, kw_only=True)
 class Scene:
-    """A picture to be: its file's `name`, its view, and how it is read."""
+    """A picture to be: its file's `name`, its view, what it is and how it is read."""
 
     name: str
     view: View
+    about: str
     how_to_read: str
 
 
@@ -118,14 +120,24 @@ def scenes(engine: Engine[MistralCausalLM], example: Example) -> Iterator[Scene]
             made = view.make([explorer(run).subject for run in compared])
         else:
             made = of.view(name, **given)
-        yield Scene(name=name, view=made, how_to_read=view.how_to_read)
+        yield Scene(
+            name=name, view=made, about=_about(view), how_to_read=view.how_to_read
+        )
     by = "line" if "\n" in example.prompt else "word"
     head = {each: chosen[each] for each in ("layer", "head")}
     yield Scene(
         name=f"attention_by_{by}",
         view=usual.view("attention", **head, by=by),
+        about=_about(VIEWS["attention"]),
         how_to_read=f"The same head as above, with the tokens of a {by} together.",
     )
+
+
+def _about(view: Declaration) -> str:
+    """What it shows, and where it is found."""
+    tab = f"In the tab {view.tab}" + (f" as {view.choice}" if view.choice else "")
+    found = f"{tab}, in Python" if view.tab else "In Python"
+    return f"{view.words} {found} `show_{view.name}`."
 
 
 def finished_run(

@@ -6,26 +6,12 @@
 Each file draws one kind of picture and registers its views with `draw`.
 """
 
-from playground.plots import (  # noqa: F401
-    attention,
-    band_mask,
-    beam_tree,
-    candidates,
-    comparison,
-    contrastive,
-    heads,
-    key_similarity,
-    logit_lens,
-    memory,
-    reach,
-    ring,
-    rollout,
-    salience,
-    sampler_lab,
-    token_spans,
-    what_if,
-    window_ruler,
-)
+import importlib
+import pkgutil
+
 from playground.plots.drawing import FileFormat, draw, figure, picture
 
 __all__ = ["FileFormat", "draw", "figure", "picture"]
+
+for _file in pkgutil.iter_modules(__path__):
+    importlib.import_module(f"{__name__}.{_file.name}")
