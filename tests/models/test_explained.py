@@ -12,11 +12,10 @@ from playground.models import (
     MistralCausalLM,
     divergence,
     explain,
-    explained,
     salience,
     text_numbers,
-    text_reading,
 )
+from playground.models.interpretability import explained, text_reading
 from playground.models.quantization import quantize_rows
 from tests.oracles import numpy_mistral, stored
 from tests.parity.test_tiny_parity import FLOAT32, build
