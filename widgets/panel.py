@@ -286,7 +286,7 @@ class PlaygroundPanel(Snapshot, w.VBox):
 
     def _show_model(self) -> None:
         self._card.value = self.style_html() + model_card(self._name, self.engine.model)
-        if self.run is None:
+        if self.run is None and self._status.phase != "error":  # that is to be read
             self._show_status(engine_status(self.engine))
         if self.engine.model is not None and not self._knows_model:
             self._knows_model = True

@@ -31,7 +31,6 @@ from playground.hosts.status import (
     Status,
     engine_status,
     facts_of,
-    fault_status,
     run_status,
 )
 from playground.hosts.stop_builder import stop_html
@@ -88,16 +87,14 @@ class Handlers:
             if not link.prompt and not link.preset and link.settings == _DEFAULTS:
                 return nothing
         except ValueError as fault:
-            tab.told = True
-            return (*nothing[:2], fault_status(fault).value(), *nothing[3:])
+            return (*nothing[:2], tab.refuse(fault), *nothing[3:])
         faults = [f"an unknown part, {part}" for part in link.unknown]
         if link.preset and not tab.choose_by_link(link.preset):
             faults.append(f"{link.preset}, a model that this page does not offer")
         status, sampler = gr.skip(), link.settings.sampler
         if faults:
-            tab.told = True
             words = f"This link asks for {', and for '.join(faults)}."
-            status = fault_status(ValueError(words)).value()
+            status = tab.refuse(ValueError(words))
         shown = {
             control.name: gr.update(value=value, visible=control.acts_on(sampler))
             for control, value in zip(SHOWN, values, strict=True)
@@ -120,7 +117,7 @@ class Handlers:
             tab.kept_chat = chat is not False
         card, _, _, *fitting = self.refresh(tab)
         if fault is not None:
-            status = fault_status(fault).value()
+            status = tab.refuse(fault)
             return NOTHING[0], status, *NOTHING[2:], card, gr.skip(), *fitting
         return *self._shown(tab), card, gr.Timer(active=True), *fitting
 
@@ -203,8 +200,7 @@ class Handlers:
             tab.start()
             tab.session.open(what)
         except ValueError as fault:
-            status = fault_status(fault).value()
-            return gr.skip(), status, gr.skip(), gr.skip()
+            return gr.skip(), tab.refuse(fault), gr.skip(), gr.skip()
         return self._shown(tab)
 
     def turn(self, tab: Tab, event: gr.EventData) -> Updates:
@@ -283,8 +279,8 @@ class Handlers:
             settings = self.settings_on_page(values)
             yield from self._stream(tab, number, start(tab.session, settings))
         except ValueError as fault:
-            status, stop = fault_status(fault).value(), gr.Button(interactive=False)
-            yield gr.skip(), status, stop, gr.skip()
+            told, stop = tab.refuse(fault), gr.Button(interactive=False)
+            yield gr.skip(), told, stop, gr.skip()
         finally:
             tab.end(number)
         # When a run is over Gradio sends its last values once more, perhaps after those

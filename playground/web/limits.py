@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 
 from playground.engine import MAX_ACTIVE, MAX_WAITING
-from playground.hosts.status import Status, fault_status
+from playground.hosts.status import Status
 from playground.hosts.view_html import message_html
 from playground.session.comparison import MAX_RUNS
 from playground.web.admission import Admission
@@ -64,7 +64,7 @@ class Limits:
         reading = Turns(QUESTIONS_AT_ONCE)
         self.run = Admission(
             places=texts,
-            refuses=lambda _, words: _on_status(fault_status(ValueError(words))),
+            refuses=lambda tab, words: _on_status(tab.refuse(ValueError(words))),
             waits=_busy,
             nothing=NOTHING,
         )
@@ -103,12 +103,12 @@ def _count(names: Any) -> int:
     return min(max(1, len(names)), MAX_RUNS) if isinstance(names, list) else 1
 
 
-def _on_status(status: Status) -> Any:
-    return gr.skip(), status.value(), gr.skip(), gr.skip()
+def _on_status(status: dict[str, Any]) -> Any:
+    return gr.skip(), status, gr.skip(), gr.skip()
 
 
 def _busy(_: Tab, words: str) -> Any:
-    return _on_status(Status(phase="busy", words=words))
+    return _on_status(Status(phase="busy", words=words).value())
 
 
 def _compared(_: Tab, words: str) -> Any:

@@ -6,6 +6,7 @@ from typing import Any
 
 from playground.hosts.explorer import TABS, Explorer, Focus
 from playground.hosts.span_stream import SpanStream
+from playground.hosts.status import fault_status
 from playground.session import Session
 from playground.session.comparison import Comparison
 from playground.views.comparison import ComparisonView
@@ -113,6 +114,11 @@ class Tab:
         self.focus, self.told = None, False
         self.stop()
         return self.latest_run
+
+    def refuse(self, fault: ValueError) -> dict[str, Any]:
+        """A status with the words of `fault`, which stay while a model still loads."""
+        self.told = True
+        return fault_status(fault).value()
 
     def stop(self) -> None:
         """End what this tab has running; the texts made so far stay."""

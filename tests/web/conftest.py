@@ -2,8 +2,8 @@
 
 import gc
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import gradio as gr
@@ -106,10 +106,29 @@ def scripted() -> Scripted:
     return Scripted()
 
 
+class Lent:
+    """An engine that is the one of the test that runs."""
+
+    engine = Scripted()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.engine, name)
+
+
+@pytest.fixture(scope="session")
+def shared_page() -> Iterator[Page]:
+    """One page for many tests, as building one takes longer than most of them."""
+    page = open_page(cast(Scripted, Lent()))
+    yield page
+    page.demo.close(verbose=False)
+
+
 @pytest.fixture
-def page(page_for: Callable[..., Page], scripted: Scripted) -> Page:
-    """A page over `scripted`."""
-    return page_for(scripted)
+def page(shared_page: Page, scripted: Scripted) -> Iterator[Page]:
+    """A page over `scripted`, shared with tests that are over."""
+    Lent.engine = scripted
+    yield replace(shared_page, engine=scripted)
+    scripted.allow(None)
 
 
 @pytest.fixture(scope="session")

@@ -8,9 +8,12 @@ import pytest
 from playground.controls import CONTROLS
 from playground.hosts.form import SHOWN
 from playground.web.handlers import NOTHING, Handlers
+from playground.web.limits import Limits
+from playground.web.listeners import Listeners
 from playground.web.offer import Offer
 from playground.web.tab import Tab
 from tests.screen import spans_in, text_of
+from tests.scripted import loading
 
 
 def values(**changed):
@@ -66,3 +69,19 @@ def test_a_new_run_counts_before_the_old_one_is_stopped(tab):
     tab.session.stop = lambda: counted.append(tab.latest_run)
     tab.start()
     assert counted == [1]
+
+
+def test_why_something_was_refused_stays_while_a_model_loads(tab, run, scripted):
+    scripted.status, scripted.model = loading(0.4), None
+    handlers = Handlers(tab.offer, 4096)
+    refused = Limits(Listeners()).run.refuses
+    for refuse, words in (
+        (lambda: list(run("  "))[-2], "The prompt is empty"),
+        (lambda: handlers.open_file(tab, b"{}"), "schema"),
+        (lambda: handlers.choose(tab, "another"), "This page offers"),
+        (lambda: refused(tab, "Too many texts."), "Too many"),
+    ):
+        tab.start()
+        assert handlers.refresh(tab)[1]["words"] == "Downloading"
+        assert words in refuse()[1]["words"]
+        assert handlers.refresh(tab)[1] == NOTHING[1]

@@ -186,6 +186,16 @@ def test_a_model_that_loads_tells_how_far_it_is(panel_for, monkeypatch):
     assert "30 layers" in panel._card.value
 
 
+def test_why_something_was_refused_stays_while_a_model_loads(panel_for, monkeypatch):
+    monkeypatch.setattr(panel_module, "SECONDS_BETWEEN_REFRESHES", 0.01)
+    engine = Scripted(status=loading(0.43), model=None)
+    panel = panel_for(engine)
+    panel.form.generate_button.click()
+    engine.get_ready()
+    wait_for(lambda: "30 layers" in panel._card.value)
+    assert "The prompt is empty" in status(panel)
+
+
 def test_text_is_never_html(panel, scripted):
     scripted.answer = (" <script>alert(1)</script>",)
     scripted.allow(None)
