@@ -60,8 +60,6 @@ def _run(options: argparse.Namespace) -> int:
 def parser() -> argparse.ArgumentParser:
     """What reads the command line."""
     from playground.commands import (
-        api,
-        controls,
         convert,
         evaluate,
         examples,
@@ -78,8 +76,6 @@ def parser() -> argparse.ArgumentParser:
     _add_page(commands)
     for command in (
         generate,
-        api,
-        controls,
         models,
         convert,
         train,

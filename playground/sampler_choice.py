@@ -1,44 +1,36 @@
-"""From a person's settings to a sampler, and from a named chain to settings."""
+"""From a user's settings to a sampler, and from a named chain to settings."""
 
 from collections.abc import Collection
+from dataclasses import fields
 from typing import Any
 
-from playground import samplers
-from playground.controls import BY_NAME, SEARCHES
-from playground.samplers import PRESETS, SamplerValues
+from playground.controls import BY_NAME, CONTROLS, SEARCHES
+from playground.samplers import PRESETS, ChainSampler, Sampler, SamplerValues
+from playground.samplers.serialization import SAMPLERS
 from playground.settings import GenerationSettings
-
-_NUMBERS = tuple(
-    name
-    for name in SamplerValues.__dataclass_fields__
-    if name in BY_NAME and name != "banned_tokens"
-)
 
 
 def sampler_of(
     settings: GenerationSettings, end_tokens: Collection[int] = ()
-) -> samplers.Sampler:
+) -> Sampler:
     """The sampler that `settings` describe; `end_tokens` are those it may have to ban.
 
     Numbers that the chosen sampler does not read count as off.
     """
-    match settings.sampler:
-        case "beam":
-            return samplers.BeamSampler(settings.num_beams)
-        case "contrastive":
-            return samplers.ContrastiveSampler(settings.contrastive_k, settings.alpha)
-    values = {name: getattr(settings, name) for name in acting_numbers(settings)}
+    if is_search(settings):
+        own = [c for c in CONTROLS if settings.sampler in c.samplers]
+        numbers = {c.argument or c.name: getattr(settings, c.name) for c in own}
+        return SAMPLERS[settings.sampler](**numbers)
+    values = {
+        each.name: getattr(settings, each.name)
+        for each in fields(SamplerValues)
+        if BY_NAME[each.name].acts_on(settings.sampler)
+    }
     if settings.sampler == "greedy":
         values["temperature"] = 0.0
-    banned = {*settings.banned_tokens}
     if settings.ban_end_token:
-        banned |= {*end_tokens}
-    return samplers.ChainSampler(**values, banned_tokens=tuple(sorted(banned)))
-
-
-def acting_numbers(settings: GenerationSettings) -> tuple[str, ...]:
-    """The names of the chain's numbers that the chosen sampler reads."""
-    return tuple(name for name in _NUMBERS if BY_NAME[name].acts_on(settings.sampler))
+        values["banned_tokens"] = sorted({*settings.banned_tokens, *end_tokens})
+    return ChainSampler(**values)
 
 
 def chain_of_preset(name: str) -> dict[str, Any]:
@@ -46,10 +38,12 @@ def chain_of_preset(name: str) -> dict[str, Any]:
 
     "neutral" switches everything off. Bans, biases and breakers, a model's ids, stay.
     """
-    neutral, wanted = SamplerValues(), PRESETS[name]
-    own = ("dry_breakers", "logit_bias")
-    numbers = {n: getattr(neutral, n) for n in _NUMBERS if n not in own}
-    return {"sampler": "chain", **numbers, **wanted}
+    numbers = {
+        each.name: each.default
+        for each in fields(SamplerValues)
+        if BY_NAME[each.name].kind not in ("token_ids", "biases")
+    }
+    return {"sampler": "chain", **numbers, **PRESETS[name]}
 
 
 def is_search(settings: GenerationSettings) -> bool:

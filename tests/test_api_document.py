@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from playground.commands.api import MODULES, document, markdown, named_tests
-from playground.commands.api_source import find, module
+from tools.api import MODULES, code, document, named_tests, public
+from tools.docstrings import markdown
 
 TESTS = Path(__file__).parent
 DOCS = TESTS.parent / "docs"
@@ -23,17 +23,17 @@ def test_the_page_is_up_to_date():
 
 @pytest.mark.parametrize("name", MODULES)
 def test_every_public_name_is_described_and_has_a_test(name):
-    public = getattr(importlib.import_module(name), "__all__", module(name).public())
-    for each in public:
-        definition = find(each, module(name))
-        assert definition is not None
-        if definition.code().startswith(("class ", "def ", "@")):
+    described = public(name)
+    exported = getattr(importlib.import_module(name), "__all__", described)
+    assert {*exported} == {*described}
+    for each, definition in described.items():
+        if code(definition).startswith(("class ", "def ", "@")):
             full = f"{name.rpartition('.')[2]}.{each}"
             assert definition.docstring
             shown = each.startswith("show_") and "widgets.show_"
             assert NAMED[shown or (full if full in TITLES else each)]
         else:
-            assert f"\n{definition.code()}\n" in PAGE
+            assert f"\n{code(definition)}\n" in PAGE
 
 
 def test_no_heading_comes_twice():

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from playground.controls import (
     BY_NAME,
     CONTROLS,
+    LAST_TOKENS,
     SAMPLERS,
     Control,
     escaped,
@@ -19,7 +20,6 @@ from playground.controls import (
     parse_token_ids,
     unescaped,
 )
-from playground.controls.declared import LAST_TOKENS
 from playground.engine.texts import HISTORY
 from playground.samplers import ORDERS
 from playground.settings import GenerationSettings

@@ -103,7 +103,7 @@ def test_the_readme_lists_every_part_of_the_library_and_nothing_else():
 def test_the_document_of_the_controls_is_up_to_date():
     """`make docs` writes it."""
     written = (ROOT / "docs" / "controls.md").read_text(encoding="utf-8")
-    assert output_of("-m", "playground", "controls") == written
+    assert output_of("-m", "tools.controls") == written
 
 
 def test_the_document_has_every_control_and_every_named_chain():

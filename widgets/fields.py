@@ -7,7 +7,7 @@ from typing import Any
 import ipywidgets as w
 
 from playground.controls import Control
-from playground.hosts.form import PLACEHOLDERS, as_typed, choices, lowest
+from playground.hosts.form import as_typed, choices, lowest
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def to_widget(control: Control) -> Any:
         "value": as_typed(control, control.default),
         **wide(),
     }
-    typed = common | {"placeholder": PLACEHOLDERS.get(control.name, "")}
+    typed = common | {"placeholder": control.placeholder}
     match control.kind:
         case "choice":
             return w.Dropdown(options=choices(control), **common)

@@ -1,10 +1,11 @@
-"""What a person can change, described once for every host.
+"""What a user can change, declared once (declared.py) for every host.
 
 A `Control` holds the name, the words and the bounds of one setting. The page, the
-notebook panel, the command line and `GenerationSettings` all read the same tuple, so a
-bound or a sentence is written in one place only.
+notebook panel, the command line, links, `GenerationSettings` and the samplers' chain
+are made from them, so a bound or a sentence is written in one place only.
 """
 
+from playground.controls.bounds import clipped
 from playground.controls.control import (
     MAX_TEXT_LENGTH,
     MAX_TEXTS,
@@ -12,13 +13,13 @@ from playground.controls.control import (
     Control,
     Group,
     Kind,
-    clipped,
 )
 from playground.controls.declared import (
     BY_NAME,
     CONTROLS,
     DRAWING,
     DTYPES,
+    LAST_TOKENS,
     ORDER_LABELS,
     SAMPLER_LABELS,
     SAMPLERS,
@@ -38,6 +39,7 @@ __all__ = [
     "CONTROLS",
     "DRAWING",
     "DTYPES",
+    "LAST_TOKENS",
     "MAX_TEXTS",
     "MAX_TEXT_LENGTH",
     "MAX_TOKEN_IDS",

@@ -4,6 +4,8 @@ import sys
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from playground.controls.bounds import Range, Whole, clipped
+
 Kind = (
     Literal["choice", "number", "integer", "toggle"]
     | Literal["stop_ids", "token_ids", "biases", "texts"]
@@ -11,8 +13,10 @@ Kind = (
 
 Group = Literal["Sampler", "Length", "Penalties", "Stops", "Prompt", "Window"]
 
-MAX_TEXTS, MAX_TEXT_LENGTH = 16, 200
+MAX_TEXTS = 16
 """Of a control that holds several texts."""
+MAX_TEXT_LENGTH = 200
+"""Characters of each."""
 
 MAX_TOKEN_IDS = 60
 """Of a control that holds token ids; biased and banned ones fit the chain together."""
@@ -25,7 +29,13 @@ class Control:
     `minimum` and `maximum` are inclusive unless `above_minimum` is set. `optional`
     allows None, which leaves a toggle to the model. `samplers` names the samplers that
     read the value; empty means all of them. `group` is the part of a host under which
-    it stands.
+    it stands, `placeholder` what an empty text field shows.
+
+    The rest is about numbers of the chain. `stage` is the stage that reads the number,
+    and `neutral` the value that changes nothing, None where another number of the stage
+    decides. `beyond` is what the chain takes where that is more than `minimum` to
+    `maximum`, which a host offers. `usual` replaces a neutral value where the sampler
+    lab shows the stage alone. `argument` is what the class of a search calls it.
     """
 
     name: str
@@ -41,6 +51,12 @@ class Control:
     choices: tuple[str, ...] = ()
     optional: bool = False
     samplers: tuple[str, ...] = ()
+    placeholder: str = ""
+    stage: str = ""
+    neutral: Any = None
+    beyond: Range | Whole | None = None
+    usual: Any = None
+    argument: str = ""
 
     def acts_on(self, sampler: str) -> bool:
         """Whether this control changes anything under `sampler`."""
@@ -94,6 +110,20 @@ class Control:
         none_too = self.optional and self.kind not in ("stop_ids", "toggle")
         return words + (" or none" if none_too else "")
 
+    @property
+    def in_chain(self) -> Range | Whole:
+        """What the chain takes of a number that has both bounds."""
+        assert self.minimum is not None
+        assert self.maximum is not None
+        within = Range(self.minimum, self.maximum, above=self.above_minimum)
+        return self.beyond or within
+
+    def checked_in_chain(self, value: object) -> float:
+        """The number as the chain takes it. Raises ValueError."""
+        off = self.neutral or "0"  # 1.0, but 0
+        advice = "" if self.neutral is None else f"Use {off} to switch it off."
+        return self.in_chain.check(self.name, value, advice)
+
     def _bounds_in_words(self) -> str:
         low, high = self.minimum, self.maximum
         if low is None:
@@ -109,12 +139,6 @@ class Control:
         if self.above_minimum and value == self.minimum:
             return False
         return self.maximum is None or value <= self.maximum
-
-
-def clipped(value: object) -> str:
-    """A value in a message; what came from outside can be of any length."""
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def _plain(number: float) -> str:

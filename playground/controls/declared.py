@@ -1,8 +1,20 @@
-"""All controls, in the order in which a host shows them."""
+"""All settings, each declared once, in the order in which a host shows them.
 
-from typing import Any
+A field is a setting: its name, type and default; beside it stand its words, its bounds,
+and, for a number of the chain, the value that changes nothing. `GenerationSettings`,
+`SamplerValues`, every control, link, option and document are made from these classes.
+"""
 
-from playground.controls.control import Control, Group, Kind
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields
+from functools import partial
+from itertools import chain
+from typing import Any, Literal, TypeVar
+
+from playground.controls.bounds import MAX_FLOAT32, MAX_SEED, Range, Whole
+from playground.controls.control import Control, Group
+
+T = TypeVar("T")
 
 SAMPLER_LABELS = {
     "top_p": "Top-p: the likeliest tokens that together reach p",
@@ -15,12 +27,14 @@ SAMPLER_LABELS = {
     "contrastive": "Contrastive: likely tokens that repeat the least",
 }
 SAMPLERS = tuple(SAMPLER_LABELS)
-DRAWING = ("top_p", "top_k", "min_p", "random", "chain")
-"""The samplers that leave something to chance."""
 SEARCHES = ("beam", "contrastive")
 PENALISED = tuple(name for name in SAMPLERS if name not in SEARCHES)
+DRAWING = tuple(name for name in PENALISED if name != "greedy")
+"""The samplers that leave something to chance."""
 
-ORDER_LABELS = {
+Order = Literal["keras_hub", "llama.cpp"]
+
+ORDER_LABELS: dict[Order, str] = {
     "keras_hub": "Temperature first (keras-hub)",
     "llama.cpp": "Temperature last (llama.cpp)",
 }
@@ -34,373 +48,461 @@ DTYPES = ("float32", "bfloat16", "int8")
 """What weights may be kept as; int8 is a quarter of float32's memory."""
 
 
-def _sampler(name: str, label: str, help: str, kind: Kind, **rest: Any) -> Control:
-    rest = {"group": "Sampler", "samplers": ("chain",)} | rest
-    return Control(name=name, label=label, help=help, kind=kind, **rest)
+def _setting(kind: str, label: str, help: str, default: Any, **rest: Any) -> Any:
+    """A field of a setting; `rest` are arguments of its `Control`."""
+    words = {"kind": kind, "label": label, "help": help}
+    return field(default=default, metadata=words | rest)
 
 
-def _penalty(name: str, label: str, help: str, kind: Kind, **rest: Any) -> Control:
-    rest = {"group": "Penalties", "samplers": PENALISED} | rest
-    return Control(name=name, label=label, help=help, kind=kind, **rest)
+_number, _integer = partial(_setting, "number"), partial(_setting, "integer")
+_choice, _toggle = partial(_setting, "choice"), partial(_setting, "toggle")
 
-
-def _control(
-    group: Group, name: str, label: str, help: str, kind: Kind, **rest: Any
-) -> Control:
-    return Control(group=group, name=name, label=label, help=help, kind=kind, **rest)
-
-
-_SHARE = {"minimum": 0.0, "maximum": 1.0, "step": 0.01}
+_CHAIN: dict[str, Any] = {"samplers": ("chain",)}
+_SHARE: dict[str, Any] = {"minimum": 0.0, "maximum": 1.0, "step": 0.01}
 _SHARE_KEPT = _SHARE | {"above_minimum": True}
+_LEAST: dict[str, Any] = {"minimum": 0.0, "maximum": 0.1, "step": 0.0005}
+_LEAST |= {"beyond": Range(0, 1, below=True)}
+_ANY: dict[str, Any] = {"minimum": -2.0, "maximum": 2.0, "step": 0.05}
+_ANY |= {"beyond": Range(-MAX_FLOAT32, MAX_FLOAT32)}
+_PENALTY: dict[str, Any] = {"samplers": PENALISED}
+_LAST: dict[str, Any] = {"minimum": -1, "maximum": LAST_TOKENS, "step": 1}
+_LAST |= {"beyond": Whole(-1, advice="Use 0 to switch it off.")}
 
-CONTROLS: tuple[Control, ...] = (
-    _sampler(
-        "sampler",
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """Which sampler chooses."""
+
+    sampler: str = _choice(
         "Sampler",
         "How the next token is chosen from the model's probabilities.",
-        "choice",
-        default="top_p",
+        "top_p",
         choices=SAMPLERS,
-        samplers=(),
-    ),
-    _sampler(
-        "order",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChainOrder:
+    """In which of the ORDERS the chain makes its cuts."""
+
+    order: Literal["keras_hub", "llama.cpp"] = _choice(
         "Order of the chain",
-        "First sharpens what the cuts see; last leaves them the model's own.",
-        "choice",
-        default="keras_hub",
+        "Temperature first: the cuts see what it made of the probabilities. Last: they "
+        "see the model's own.",
+        "keras_hub",
         choices=tuple(ORDER_LABELS),
-    ),
-    _sampler(
-        "temperature",
+        **_CHAIN,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cuts:
+    """What drops tokens, and the temperature. A stage has its number's name unless it
+    says another; a `neutral` number switches it off.
+    """
+
+    temperature: float = _number(
         "Temperature",
         "Below 1 sharpens the choice, above 1 flattens it. 0 is greedy.",
-        "number",
-        default=0.7,
+        0.7,
         minimum=0.0,
         maximum=2.0,
         step=0.05,
         samplers=DRAWING,
-    ),
-    _sampler(
-        "top_k",
+        neutral=1.0,
+        beyond=Range(
+            0,
+            MAX_FLOAT32,
+            advice="Use 1.0 to leave the model's distribution as it is, 0 for greedy.",
+        ),
+    )
+    top_k: int = _integer(
         "Top-k",
         "Keep the k most likely tokens. 0 keeps all.",
-        "integer",
-        default=40,
+        40,
         minimum=0,
         maximum=1000,
         step=1,
         samplers=("top_k", "chain"),
-    ),
-    _sampler(
-        "top_p",
+        neutral=0,
+        beyond=Whole(0),
+    )
+    top_p: float = _number(
         "Top-p",
         "Keep the most likely tokens that together reach p. 1 keeps all.",
-        "number",
-        default=0.9,
+        0.9,
         samplers=("top_p", "chain"),
+        neutral=1.0,
         **_SHARE_KEPT,
-    ),
-    _sampler(
-        "min_p",
+    )
+    min_p: float = _number(
         "Min-p",
         "Keep tokens at least p times as likely as the likeliest. 0 keeps all.",
-        "number",
-        default=0.05,
+        0.05,
         samplers=("min_p", "chain"),
+        neutral=0.0,
         **_SHARE,
-    ),
-    _sampler(
-        "typical_p",
+    )
+    typical_p: float = _number(
         "Typical-p",
-        "Keep the tokens closest to the expected surprise, p together. 1 keeps all.",
-        "number",
-        default=1.0,
+        "Keep the tokens whose surprise is nearest to the expected one, until they "
+        "reach p. 1 keeps all.",
+        1.0,
+        neutral=1.0,
+        usual=0.9,
+        **_CHAIN,
         **_SHARE_KEPT,
-    ),
-    _sampler(
-        "top_n_sigma",
+    )
+    top_n_sigma: float = _number(
         "Top-n-sigma",
-        "Keep logits within n standard deviations of the highest. 0 keeps all.",
-        "number",
-        default=0.0,
+        "Keep tokens whose logit is within n standard deviations of the highest. 0 "
+        "keeps all.",
+        0.0,
         minimum=0.0,
         maximum=5.0,
         step=0.1,
-    ),
-    _sampler(
-        "epsilon",
+        neutral=0.0,
+        usual=1.0,
+        beyond=Range(0, MAX_FLOAT32),
+        **_CHAIN,
+    )
+    epsilon: float = _number(
         "Epsilon",
         "Keep tokens with at least this probability. 0 keeps all.",
-        "number",
-        default=0.0,
-        minimum=0.0,
-        maximum=0.1,
-        step=0.0005,
-    ),
-    _sampler(
-        "eta",
+        0.0,
+        neutral=0.0,
+        usual=0.001,
+        **_CHAIN,
+        **_LEAST,
+    )
+    eta: float = _number(
         "Eta",
-        "As epsilon, but lower where the model is unsure. 0 keeps all.",
-        "number",
-        default=0.0,
-        minimum=0.0,
-        maximum=0.1,
-        step=0.0005,
-    ),
-    _sampler(
-        "xtc_probability",
-        "XTC chance",
-        "How often XTC takes out all top choices but the last. 0 is never.",
-        "number",
-        default=0.0,
+        "Like epsilon, but lower where the model is unsure. 0 keeps all.",
+        0.0,
+        neutral=0.0,
+        usual=0.002,
+        **_CHAIN,
+        **_LEAST,
+    )
+    xtc_probability: float = _number(
+        "XTC probability",
+        "How often XTC drops all top choices but the least likely one. 0 is never.",
+        0.0,
+        stage="xtc",
+        neutral=0.0,
+        usual=0.5,
+        **_CHAIN,
         **_SHARE,
-    ),
-    _sampler(
-        "xtc_threshold",
+    )
+    xtc_threshold: float = _number(
         "XTC threshold",
-        "From which probability on a token is a top choice. Above 0.5 does nothing.",
-        "number",
-        default=0.1,
+        "Tokens at least this likely count as top choices. Above 0.5 XTC does nothing.",
+        0.1,
+        stage="xtc",
+        **_CHAIN,
         **_SHARE_KEPT,
-    ),
-    _sampler(
-        "num_beams",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Searches:
+    """The numbers of the samplers that read several texts."""
+
+    num_beams: int = _integer(
         "Beams",
         "How many texts are written at once; the likeliest is shown. 1 is greedy.",
-        "integer",
-        default=4,
+        4,
         minimum=1,
         maximum=16,
         step=1,
         samplers=("beam",),
-    ),
-    _sampler(
-        "contrastive_k",
+    )
+    contrastive_k: int = _integer(
         "Tokens compared",
         "How many of the likeliest tokens are compared at each step.",
-        "integer",
-        default=5,
+        5,
         minimum=1,
         maximum=16,
         step=1,
         samplers=("contrastive",),
-    ),
-    _sampler(
-        "alpha",
+        argument="k",
+    )
+    alpha: float = _number(
         "Weight of repetition",
-        "How much likeness to what was said counts against a token. 0 is greedy.",
-        "number",
-        default=0.6,
+        "How much similarity to earlier text counts against a token. 0 is greedy.",
+        0.6,
         samplers=("contrastive",),
         **_SHARE,
-    ),
-    _control(
-        "Length",
-        "seed",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Length:
+    """How long a text is, and its seed."""
+
+    seed: int | None = _integer(
         "Seed",
         "The same seed and settings give the same text. Empty draws a new one.",
-        "integer",
-        default=None,
+        None,
         minimum=0,
-        maximum=2**32 - 1,
+        maximum=MAX_SEED,
         optional=True,
         samplers=DRAWING,
-    ),
-    _control(
-        "Length",
-        "max_new_tokens",
+        placeholder="random",
+    )
+    max_new_tokens: int | None = _integer(
         "New tokens",
         "Stop after this many new tokens.",
-        "integer",
-        default=128,
+        128,
         minimum=1,
         maximum=4096,
         step=1,
         optional=True,
-    ),
-    _control(
-        "Length",
-        "max_length",
+    )
+    max_length: int | None = _integer(
         "Total length",
         "Stop when prompt and answer together reach this many tokens.",
-        "integer",
-        default=None,
+        None,
         minimum=1,
         maximum=MOST_TOKENS,
         optional=True,
-    ),
-    _penalty(
-        "repetition_penalty",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Penalties:
+    """What the chain does to logits before any cut."""
+
+    repetition_penalty: float = _number(
         "Repetition penalty",
-        "Above 1 makes tokens that were there less likely. 1 is off.",
-        "number",
-        default=1.0,
+        "Above 1, tokens already in the text become less likely. 1 is off.",
+        1.0,
         minimum=0.5,
         maximum=2.0,
         step=0.01,
-    ),
-    _penalty(
-        "presence_penalty",
+        neutral=1.0,
+        beyond=Range(1e-3, 1e3),
+        **_PENALTY,
+    )
+    presence_penalty: float = _number(
         "Presence penalty",
-        "Taken once off the logit of each token that was there. 0 is off.",
-        "number",
-        default=0.0,
-        minimum=-2.0,
-        maximum=2.0,
-        step=0.05,
-    ),
-    _penalty(
-        "frequency_penalty",
+        "Subtracted once from the logit of each token already in the text. 0 is off.",
+        0.0,
+        neutral=0.0,
+        **_PENALTY,
+        **_ANY,
+    )
+    frequency_penalty: float = _number(
         "Frequency penalty",
-        "Taken off for every time that a token was there. 0 is off.",
-        "number",
-        default=0.0,
-        minimum=-2.0,
-        maximum=2.0,
-        step=0.05,
-    ),
-    _penalty(
-        "penalty_last_n",
-        "Tokens looked at",
-        f"How many last tokens these three look at. -1 is all, {LAST_TOKENS} at most.",
-        "integer",
-        default=64,
-        minimum=-1,
-        maximum=LAST_TOKENS,
-        step=1,
-    ),
-    _penalty(
-        "dry_multiplier",
+        "Subtracted from a token's logit for each time it is in the text. 0 is off.",
+        0.0,
+        neutral=0.0,
+        **_PENALTY,
+        **_ANY,
+    )
+    penalty_last_n: int = _integer(
+        "Penalty range",
+        "How many of the last tokens these three penalties look at. -1 is all, up to "
+        f"{LAST_TOKENS}.",
+        64,
+        **_PENALTY,
+        **_LAST,
+    )
+    dry_multiplier: float = _number(
         "DRY multiplier",
-        "How strongly a phrase that was there may not go on the same. 0 is off.",
-        "number",
-        default=0.0,
+        "How strongly a token is penalised that would continue a repeated phrase. 0 is "
+        "off.",
+        0.0,
         minimum=0.0,
         maximum=5.0,
         step=0.05,
-    ),
-    _penalty(
-        "dry_base",
+        neutral=0.0,
+        beyond=Range(0, MAX_FLOAT32),
+        **_PENALTY,
+    )
+    dry_base: float = _number(
         "DRY base",
-        "How fast that grows with the length of the phrase.",
-        "number",
-        default=1.75,
+        "How fast this penalty grows with the length of the repeated phrase.",
+        1.75,
         minimum=1.0,
         maximum=4.0,
         step=0.05,
-    ),
-    _penalty(
-        "dry_allowed_length",
+        beyond=Range(1, MAX_FLOAT32),
+        **_PENALTY,
+    )
+    dry_allowed_length: int = _integer(
         "DRY allowed length",
-        "How many tokens of a phrase may come again freely.",
-        "integer",
-        default=2,
+        "Repeats up to this many tokens are not penalised.",
+        2,
         minimum=1,
         maximum=50,
         step=1,
-    ),
-    _penalty(
-        "dry_last_n",
-        "DRY tokens looked at",
-        f"How many last tokens DRY looks at. -1 is all, {LAST_TOKENS} at most.",
-        "integer",
-        default=-1,
-        minimum=-1,
-        maximum=LAST_TOKENS,
-        step=1,
-    ),
-    _penalty(
-        "dry_breakers",
+        beyond=Whole(1),
+        **_PENALTY,
+    )
+    dry_last_n: int = _integer(
+        "DRY range",
+        f"How many of the last tokens DRY looks at. -1 is all, up to {LAST_TOKENS}.",
+        -1,
+        **_PENALTY,
+        **_LAST,
+    )
+    dry_breakers: tuple[int, ...] = _setting(
+        "token_ids",
         "DRY breakers",
-        "Ids of tokens that no repeat reaches over, as a line end or a colon: 198, 42.",
-        "token_ids",
-        default=(),
-    ),
-    _penalty(
-        "logit_bias",
-        "Logit bias",
-        "Token ids and what is added to their logits: 13: -2.5, 198: 1.",
+        "Ids of tokens that end a repeat, such as a line break or a colon: 198, 42.",
+        (),
+        placeholder="198, 42",
+        **_PENALTY,
+    )
+    logit_bias: tuple[tuple[int, float], ...] = _setting(
         "biases",
-        default=(),
-    ),
-    _penalty(
-        "banned_tokens",
-        "Banned tokens",
-        "Ids of tokens that never come: 2, 198.",
+        "Logit bias",
+        "Token ids, each with a number to add to its logit: 13: -2.5, 198: 1.",
+        (),
+        neutral=(),
+        placeholder="13: -2.5, 198: 1",
+        **_PENALTY,
+    )
+    banned_tokens: tuple[int, ...] = _setting(
         "token_ids",
-        default=(),
-    ),
-    _penalty(
-        "ban_end_token",
-        "Never end by itself",
-        "Ban the model's end token, so that the text goes on to its full length.",
-        "toggle",
-        default=False,
-    ),
-    _control(
-        "Stops",
-        "stop_token_ids",
-        "Stop tokens",
-        "auto: the model's end token. none: to the full length. Or ids: 2, 198.",
+        "Banned tokens",
+        "Ids of tokens that are never chosen: 2, 198.",
+        (),
+        neutral=(),
+        placeholder="2, 198",
+        **_PENALTY,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class EndToken:
+    """What the model's own tokens decide."""
+
+    ban_end_token: bool = _toggle(
+        "Ban the end token",
+        "Never choose the model's end token, so that the text has its full length.",
+        False,
+        **_PENALTY,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stops:
+    """What ends a text before its length."""
+
+    stop_token_ids: str | tuple[int, ...] | None = _setting(
         "stop_ids",
-        default="auto",
+        "Stop tokens",
+        "auto: the model's end token. none: none, up to the full length. Or ids: 2, "
+        "198.",
+        "auto",
         optional=True,
-    ),
-    _control(
-        "Stops",
-        "stop_strings",
-        "Stop strings",
-        r"Stop at one of these texts, one a line. \n is a new line, \t a tab.",
+        placeholder="auto",
+    )
+    stop_strings: tuple[str, ...] = _setting(
         "texts",
-        default=(),
-    ),
-    _control(
-        "Stops",
-        "keep_stop_string",
-        "Keep the stop string",
-        "Leave the stop string at the end of the text.",
-        "toggle",
-        default=False,
-    ),
-    _control(
-        "Window",
-        "sliding_window",
+        "Stop strings",
+        r"Stop at any of these texts, one per line. \n is a line break, \t a tab.",
+        (),
+        placeholder=r"\n\n",
+    )
+    keep_stop_string: bool = _toggle(
+        "Keep the stop string", "Leave the stop string at the end of the text.", False
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Window:
+    """How far attention reaches."""
+
+    sliding_window: int | None = _integer(
         "Sliding window",
         "How many tokens each token sees, itself included. Empty: as trained.",
-        "integer",
-        default=None,
+        None,
         minimum=1,
         maximum=MOST_TOKENS,
         optional=True,
-    ),
-    _control(
-        "Prompt",
-        "shorten_prompt",
+        placeholder="as trained",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prompt:
+    """What is done with the prompt."""
+
+    shorten_prompt: bool = _toggle(
         "Shorten a long prompt",
         "Leave out the beginning of a prompt that is too long. Off: refuse it.",
-        "toggle",
-        default=False,
-    ),
-    _control(
-        "Prompt",
-        "chat",
+        False,
+    )
+    chat: bool | None = _toggle(
         "Chat format",
-        "Wrap the prompt in the model's chat template, if it has one. Off sends it "
-        "as it is.",
-        "toggle",
-        default=None,
+        "Wrap the prompt in the model's chat template, if it has one. Off: send it as "
+        "it is.",
+        None,
         optional=True,
-    ),
-    _control(
-        "Prompt",
-        "strip_prompt",
+    )
+    strip_prompt: bool = _toggle(
         "Hide the prompt",
         "Show only the new text, without the prompt before it.",
-        "toggle",
-        default=True,
-    ),
-)
+        True,
+    )
 
+
+_GROUPS: dict[type, Group] = {
+    Choice: "Sampler",
+    ChainOrder: "Sampler",
+    Cuts: "Sampler",
+    Searches: "Sampler",
+    Length: "Length",
+    Penalties: "Penalties",
+    EndToken: "Penalties",
+    Stops: "Stops",
+    Window: "Window",
+    Prompt: "Prompt",
+}
+
+
+def _controls_of(declared: type) -> Iterator[Control]:
+    for each in fields(declared):
+        stage = each.name if declared is Cuts else ""
+        own: dict[str, Any] = {"group": _GROUPS[declared], "stage": stage}
+        yield Control(name=each.name, default=each.default, **own | {**each.metadata})
+
+
+CONTROLS: tuple[Control, ...] = tuple(chain.from_iterable(map(_controls_of, _GROUPS)))
 BY_NAME: dict[str, Control] = {control.name: control for control in CONTROLS}
+
+
+def _order(known: str) -> tuple[str, ...]:
+    """The stages in this order; one that is not named comes before XTC."""
+    named = known.split()
+    stages = dict.fromkeys(each.stage for each in CONTROLS if each.stage)
+    others = [stage for stage in stages if stage not in named]
+    return (*named[: (xtc := named.index("xtc"))], *others, *named[xtc:])
+
+
+ORDERS: dict[Order, tuple[str, ...]] = {
+    # Top-k comes after top-p, which so counts what top-k drops, as keras_hub's does.
+    "keras_hub": _order(
+        "temperature top_n_sigma typical_p top_p top_k min_p epsilon eta xtc"
+    ),
+    # llama.cpp has neither epsilon nor eta; they stand where min-p, their like, does.
+    "llama.cpp": _order(
+        "top_n_sigma top_k typical_p top_p min_p epsilon eta xtc temperature"
+    ),
+}
+"""The stages of the chain that drop tokens, and the temperature, in either order."""
+
+
+def switched_off(declared: type[T]) -> type[T]:
+    """A class of settings whose defaults change nothing, to be made a dataclass."""
+    inherited = [each for base in declared.__bases__ for each in fields(base)]
+    changed = {
+        f: off for f in inherited if (off := BY_NAME[f.name].neutral) is not None
+    }
+    declared.__annotations__ = {each.name: each.type for each in changed}
+    for each, neutral in changed.items():
+        setattr(declared, each.name, field(default=neutral))
+    return declared

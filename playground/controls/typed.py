@@ -2,7 +2,7 @@
 
 import re
 
-from playground.controls.control import clipped
+from playground.controls.bounds import clipped
 
 
 def parse_token_ids(text: str) -> str | tuple[int, ...] | None:

@@ -7,9 +7,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from playground.controls import LAST_TOKENS
 from playground.samplers import ChainValues, sample
 
-HISTORY = 512
+HISTORY = LAST_TOKENS
 """How many of the last tokens penalties can look at."""
 
 

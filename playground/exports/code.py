@@ -6,7 +6,7 @@ can end the string that it is in.
 
 from typing import Any
 
-from playground.controls import DRAWING
+from playground.controls import BY_NAME, DRAWING
 from playground.exports.replay import settings_to_replay
 from playground.sampler_choice import sampler_of
 from playground.samplers import Sampler
@@ -17,12 +17,8 @@ IMPORTS = """\
 from playground.models import MistralCausalLM
 from playground.models.answers import answer_of
 """
-_PLAIN = {  # what `stream` takes if nobody says otherwise
-    "stop_token_ids": "auto",
-    "sliding_window": None,
-    "stop_strings": (),
-    "shorten_prompt": False,
-}
+_PASSED = ("stop_token_ids", "sliding_window", "stop_strings", "shorten_prompt")
+"""Settings that `stream` takes under their names, with the same defaults."""
 
 
 def python_code(run: Transcript, tokenizer: Tokenizer) -> str:
@@ -66,8 +62,8 @@ def run_code(run: Transcript, tokenizer: Tokenizer, record: bool = False) -> str
     arguments: dict[str, Any] = {length: getattr(settings, length)}
     if settings.sampler in DRAWING:
         arguments["seed"] = run.seed
-    for name, plain in _PLAIN.items():
-        if (value := getattr(settings, name)) != plain:
+    for name in _PASSED:
+        if (value := getattr(settings, name)) != BY_NAME[name].default:
             arguments[name] = value
     arguments |= {"answer_ids": kept} if kept else {}
     if run.earlier_tokens:

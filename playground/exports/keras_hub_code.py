@@ -7,6 +7,7 @@ What keras-hub cannot do, or does otherwise, is said in comments on top of the c
 from collections.abc import Iterator
 from typing import Any
 
+from playground.controls import BY_NAME
 from playground.exports.code import call, facts_of
 from playground.presets import PRESETS
 from playground.sampler_choice import sampler_of
@@ -16,14 +17,11 @@ from playground.samplers import (
     SamplerValues,
     active_cuts,
 )
+from playground.samplers.values import numbers_on
 from playground.tokenizers import Tokenizer
 from playground.transcript import ModelFacts, Transcript
 
-_THEIR_CUTS = ("temperature", "top_p", "top_k")
-_EDITS = (
-    *("repetition_penalty", "presence_penalty", "frequency_penalty"),
-    *("dry_multiplier", "logit_bias", "banned_tokens"),
-)
+_THEIR_NUMBERS = ("temperature", "top_p", "top_k")
 _NOT_THEIRS = (
     "keras-hub does not have this preset. Where the playground is installed, this",
     "writes it into a folder of that name, once:",
@@ -146,13 +144,12 @@ def _about_sampler(values: Any) -> Iterator[str]:
 def _about_chain(values: SamplerValues) -> Iterator[str]:
     if values.temperature > 0:
         yield "keras-hub draws with noise of its own: as likely, but other tokens."
-    cuts, neutral = active_cuts(values), SamplerValues()
-    lacking = ["xtc_probability" if cut == "xtc" else cut for cut in cuts]
-    lacking = [name for name in lacking if name not in _THEIR_CUTS]
-    lacking += [n for n in _EDITS if getattr(values, n) != getattr(neutral, n)]
-    for name in lacking:
-        yield f"keras-hub has no {name}; left out: {getattr(values, name)!r}"
-    if values.order != neutral.order and len(cuts) > 1:
+    cuts = active_cuts(values)
+    for name in numbers_on(values):
+        is_dropped = not BY_NAME[name].stage or BY_NAME[name].stage in cuts
+        if name not in _THEIR_NUMBERS and is_dropped:
+            yield f"keras-hub has no {name}; left out: {getattr(values, name)!r}"
+    if values.order != SamplerValues().order and len(cuts) > 1:
         yield "keras-hub's order is temperature, top-p, top-k; the run had another."
 
 

@@ -86,26 +86,14 @@ PROMPT_LABEL = "Prompt"
 PROMPT_PLACEHOLDER = "Write something for the model to answer or to continue."
 
 SAMPLER_KNOBS = tuple(c.name for c in KNOBS if c.group == "Sampler")
-MORE = (
-    "stop_token_ids",
-    "stop_strings",
-    "keep_stop_string",
-    "sliding_window",
-    "shorten_prompt",
+MORE = tuple(
+    c.name
+    for c in SHOWN
+    if c.group in ("Stops", "Window", "Prompt")
+    and c.name not in ("chat", "strip_prompt")  # these stand elsewhere
 )
 PENALTIES = tuple(c.name for c in SHOWN if c.group == "Penalties")
 MORE_TITLE, PENALTIES_TITLE = "Stops, window, long prompts", "Penalties and bans"
-
-PLACEHOLDERS: Mapping[str, str] = {
-    "seed": "random",
-    "stop_token_ids": "auto",
-    "stop_strings": r"\n\n",
-    "sliding_window": "as trained",
-    "dry_breakers": "198, 42",
-    "banned_tokens": "2, 198",
-    "logit_bias": "13: -2.5, 198: 1",
-}
-"""What stands in a field that is empty."""
 
 _WHOLE_NUMBER = re.compile(r"\s*[+-]?[0-9]{1,20}\s*")
 

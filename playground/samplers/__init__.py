@@ -1,9 +1,10 @@
 """Samplers: how the next token is chosen from the model's logits."""
 
+from playground.controls.bounds import MAX_SEED
+from playground.controls.declared import ORDERS
 from playground.samplers.chain import NO_TOKEN, sample
 from playground.samplers.chain_sampler import PRESETS, ChainSampler, neutral, preset
 from playground.samplers.chain_stages import NO_STAGE, STAGES, Stages, one_row, stages
-from playground.samplers.checks import MAX_SEED
 from playground.samplers.record import Record, measure
 from playground.samplers.samplers import (
     GreedySampler,
@@ -23,7 +24,6 @@ from playground.samplers.values import (
     CUTS,
     MAX_BIASES,
     MAX_BREAKERS,
-    ORDERS,
     ChainValues,
     SamplerValues,
     active_cuts,

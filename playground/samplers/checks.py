@@ -1,65 +1,14 @@
-"""The ranges of the samplers' numbers; each raises ValueError with what to do."""
+"""What the samplers' arguments may be; each check raises ValueError with what to do."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from numbers import Integral, Real
 from typing import Any, TypeGuard
 
 import numpy as np
 
-from playground.controls import clipped
+from playground.controls import BY_NAME, clipped
+from playground.controls.bounds import MAX_FLOAT32, MAX_SEED, is_real, is_whole
 
-MAX_SEED = 2**32 - 1
-MAX_FLOAT32 = float(np.finfo(np.float32).max)
 MAX_TOKEN_ID = 2**31 - 1
-
-
-@dataclass(frozen=True)
-class Range:
-    """The numbers from `low` to `high`; `above` leaves out `low`, `below` `high`."""
-
-    low: float
-    high: float
-    above: bool = False
-    below: bool = False
-    off: str = ""  # the value that changes nothing
-    advice: str = ""  # what else to do
-
-    def check(self, name: str, value: object) -> float:
-        if _is_real(value) and self._holds(float(value)):
-            return float(value)
-        raise ValueError(_fault(name, self._words(), value, self.off, self.advice))
-
-    def _holds(self, value: float) -> bool:
-        low = value > self.low if self.above else value >= self.low
-        return low and (value < self.high if self.below else value <= self.high)
-
-    def _words(self) -> str:
-        if self.high == MAX_FLOAT32:
-            bound = "" if self.low == -MAX_FLOAT32 else f" >= {self.low:g}"
-            return f"a finite number{bound}"
-        brackets = "(" if self.above else "[", ")" if self.below else "]"
-        return f"in {brackets[0]}{self.low:g}, {self.high:g}{brackets[1]}"
-
-
-@dataclass(frozen=True)
-class Whole:
-    """The whole numbers from `low`."""
-
-    low: int
-    off: str = ""
-    advice: str = ""
-
-    def check(self, name: str, value: object) -> int:
-        if _is_whole(value) and int(value) >= self.low:
-            return int(value)
-        words = f"a whole number >= {self.low}"
-        raise ValueError(_fault(name, words, value, self.off, self.advice))
-
-
-def _fault(name: str, words: str, value: object, off: str, advice: str) -> str:
-    advice = f"Use {off} to switch it off." if off else advice
-    return f"`{name}` must be {words}, got {clipped(value)}. {advice}".rstrip()
 
 
 def check_choice(name: str, value: object, choices: tuple[str, ...]) -> str:
@@ -100,51 +49,26 @@ def _is_list(value: object) -> TypeGuard[Iterable[Any]]:
 
 
 def _is_token_id(value: object) -> bool:
-    return _is_whole(value) and 0 <= int(value) <= MAX_TOKEN_ID
+    return is_whole(value) and 0 <= int(value) <= MAX_TOKEN_ID
 
 
 def _is_bias(pair: Any) -> bool:
     if not _is_list(pair) or len(list(pair)) != 2:
         return False
     token, number = pair
-    return (
-        _is_token_id(token) and _is_real(number) and abs(float(number)) <= MAX_FLOAT32
-    )
-
-
-# The chain computes in float32, where 1e39 is already infinite.
-_TEMPERATURE = Range(
-    0,
-    MAX_FLOAT32,
-    advice="Use 1.0 to leave the model's distribution as it is, 0 for greedy.",
-)
+    return _is_token_id(token) and is_real(number) and abs(float(number)) <= MAX_FLOAT32
 
 
 def check_temperature(temperature: object) -> float:
-    return _TEMPERATURE.check("temperature", temperature)
+    return BY_NAME["temperature"].checked_in_chain(temperature)
 
 
 def check_seed(seed: object) -> int | None:
     if seed is None:
         return None
-    if _is_whole(seed) and 0 <= int(seed) <= MAX_SEED:
+    if is_whole(seed) and 0 <= int(seed) <= MAX_SEED:
         return int(seed)
     raise ValueError(
         f"`seed` must be a whole number from 0 to {MAX_SEED}, got {seed!r}. "
         "Use None for a fresh one in each run."
     )
-
-
-def _is_real(x: object) -> TypeGuard[Real]:
-    """Whether it is a number that a float can hold; whole ones may be longer."""
-    if not isinstance(x, Real) or isinstance(x, bool):
-        return False
-    try:
-        float(x)
-    except OverflowError:
-        return False
-    return True
-
-
-def _is_whole(x: object) -> TypeGuard[Integral]:
-    return isinstance(x, Integral) and not isinstance(x, bool)

@@ -71,45 +71,60 @@ def apply_cuts(logits: jax.Array, kept: Kept, row: RowValues) -> Kept:
         i, _ = turn
         return (i < len(CUTS)) & (row.order[jnp.minimum(i, len(CUTS) - 1)] != NO_CUT)
 
-    def cut(turn: tuple[jax.Array, Kept]) -> tuple[jax.Array, Kept]:
+    def next_cut(turn: tuple[jax.Array, Kept]) -> tuple[jax.Array, Kept]:
         i, kept = turn
         return i + 1, apply_cut(row.order[i], logits, kept, row)
 
-    return lax.while_loop(more, cut, (jnp.int32(0), kept))[1]
+    return lax.while_loop(more, next_cut, (jnp.int32(0), kept))[1]
 
 
-def apply_cut(cut: jax.Array, logits: jax.Array, kept: Kept, row: RowValues) -> Kept:
-    """What one cut (an index of CUTS, or NO_CUT) leaves."""
-    branches = [_nothing, *(_FUNCTIONS[name] for name in CUTS)]
-    after: Kept = lax.switch(cut + 1, branches, logits, kept, row)
+def apply_cut(number: jax.Array, logits: jax.Array, kept: Kept, row: RowValues) -> Kept:
+    """What one cut leaves; `number` is an index of CUTS, or NO_CUT."""
+    branches = [_nothing, *(_CUTS[name] for name in CUTS)]
+    after: Kept = lax.switch(number + 1, branches, logits, kept, row)
     return after
+
+
+Cut = Callable[[jax.Array, Kept, RowValues], Kept]
+_CUTS: dict[str, Cut] = {}
+
+
+def cut(function: Cut) -> Cut:
+    """The function as the stage of the chain that has its name."""
+    _CUTS[function.__name__] = function
+    return function
 
 
 def _nothing(_logits: jax.Array, kept: Kept, _row: RowValues) -> Kept:
     return kept
 
 
-def _temperature(_logits: jax.Array, kept: Kept, row: RowValues) -> Kept:
+@cut
+def temperature(_logits: jax.Array, kept: Kept, row: RowValues) -> Kept:
     return kept._replace(temperature=row.numbers["temperature"])
 
 
-def _top_k(logits: jax.Array, kept: Kept, row: RowValues) -> Kept:
+@cut
+def top_k(logits: jax.Array, kept: Kept, row: RowValues) -> Kept:
     bounds = kept.low, kept.high
     return _raised(kept, top_k_threshold(logits, row.numbers["top_k"], bounds))
 
 
-def _top_p(logits: jax.Array, kept: Kept, row: RowValues) -> Kept:
+@cut
+def top_p(logits: jax.Array, kept: Kept, row: RowValues) -> Kept:
     likely = weights(logits, kept)
     least = top_p_threshold(likely, row.numbers["top_p"], peak=jnp.float32(1))
     return _raised(kept, _lowest(logits, likely >= least))
 
 
-def _min_p(_logits: jax.Array, kept: Kept, row: RowValues) -> Kept:
+@cut
+def min_p(_logits: jax.Array, kept: Kept, row: RowValues) -> Kept:
     """https://arxiv.org/abs/2407.01082: at least min_p times the likeliest's."""
     return _raised(kept, _logit(row.numbers["min_p"], kept))
 
 
-def _typical_p(logits: jax.Array, kept: Kept, row: RowValues) -> Kept:
+@cut
+def typical_p(logits: jax.Array, kept: Kept, row: RowValues) -> Kept:
     """https://arxiv.org/abs/2202.00666: the fewest tokens that together reach
     typical_p, those first whose surprise is nearest to the entropy.
 
@@ -124,7 +139,8 @@ def _typical_p(logits: jax.Array, kept: Kept, row: RowValues) -> Kept:
     return _raised(kept, _lowest(logits, typical))._replace(high=high)
 
 
-def _top_n_sigma(logits: jax.Array, kept: Kept, row: RowValues) -> Kept:
+@cut
+def top_n_sigma(logits: jax.Array, kept: Kept, row: RowValues) -> Kept:
     """https://arxiv.org/abs/2411.07641: at most n standard deviations below the top.
 
     As the deviation is one of logits, temperature changes nothing.
@@ -136,13 +152,15 @@ def _top_n_sigma(logits: jax.Array, kept: Kept, row: RowValues) -> Kept:
     return _raised(kept, kept.high - row.numbers["top_n_sigma"] * sigma)
 
 
-def _epsilon(logits: jax.Array, kept: Kept, row: RowValues) -> Kept:
+@cut
+def epsilon(logits: jax.Array, kept: Kept, row: RowValues) -> Kept:
     """https://arxiv.org/abs/2210.15191: a probability of at least epsilon."""
     total = weights(logits, kept).sum()
     return _raised(kept, _logit(row.numbers["epsilon"] * total, kept))
 
 
-def _eta(logits: jax.Array, kept: Kept, row: RowValues) -> Kept:
+@cut
+def eta(logits: jax.Array, kept: Kept, row: RowValues) -> Kept:
     """https://arxiv.org/abs/2210.15191: a probability of at least eta or, where that
     is less, sqrt(eta) * exp(-entropy).
     """
@@ -153,7 +171,8 @@ def _eta(logits: jax.Array, kept: Kept, row: RowValues) -> Kept:
     return _raised(kept, _logit(least, kept))
 
 
-def _xtc(logits: jax.Array, kept: Kept, row: RowValues) -> Kept:
+@cut
+def xtc(logits: jax.Array, kept: Kept, row: RowValues) -> Kept:
     """Exclude top choices (llama.cpp, oobabooga/text-generation-webui#6335): of the
     tokens with at least xtc_threshold, with a chance of xtc_probability, only the least
     likely stays. {0.5, 0.3, 0.2}, threshold 0.25: the first goes.
@@ -164,19 +183,6 @@ def _xtc(logits: jax.Array, kept: Kept, row: RowValues) -> Kept:
     high = jnp.minimum(_lowest(logits, likely >= least), kept.high)
     acts = coin(row.seed, row.step) < row.numbers["xtc_probability"]
     return kept._replace(high=jnp.where(acts, high, kept.high))
-
-
-_FUNCTIONS: dict[str, Callable[[jax.Array, Kept, RowValues], Kept]] = {
-    "temperature": _temperature,
-    "top_n_sigma": _top_n_sigma,
-    "top_k": _top_k,
-    "typical_p": _typical_p,
-    "top_p": _top_p,
-    "min_p": _min_p,
-    "epsilon": _epsilon,
-    "eta": _eta,
-    "xtc": _xtc,
-}
 
 
 def distance(logits: jax.Array, kept: Kept) -> jax.Array:

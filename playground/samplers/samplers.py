@@ -6,10 +6,11 @@ A sampler holds and checks numbers, nothing else. `values()` hands them to the c
 
 from typing import Any, Self
 
-from playground.samplers.checks import Range, Whole, check_seed, check_temperature
+from playground.controls.bounds import Range, Whole
+from playground.samplers.checks import check_seed, check_temperature
 from playground.samplers.values import SamplerValues
 
-_P = Range(0, 1, above=True, off="1.0")
+_P = Range(0, 1, above=True, advice="Use 1.0 to switch it off.")
 _K = Whole(1, advice="Use RandomSampler to draw from all tokens.")
 
 

@@ -7,7 +7,7 @@ Like the others they hold numbers only; the engine does the search
 from dataclasses import dataclass
 from typing import Any
 
-from playground.samplers.checks import Range, Whole
+from playground.controls.bounds import Range, Whole
 from playground.samplers.samplers import Sampler
 
 _COUNT = Whole(1)

@@ -26,8 +26,8 @@ class ByteLevelBPETokenizer(Tokenizer):
             "llama-bpe" (Llama 3), "qwen2" or "tekken" (Mistral, from Nemo on).
         ignore_merges: Whether a word that is a token is that token, even if no merges
             lead there.
-        start_token_id, end_token_id, pad_token_id, special_token_ids, stop_token_ids,
-            add_start_token, chat_template: See `Tokenizer`.
+        start_token_id: See `Tokenizer`, as for end_token_id, pad_token_id,
+            special_token_ids, stop_token_ids, add_start_token and chat_template.
         user_token_ids: Ids of tokens that stand for the very text they are spelt with.
 
     Raises:

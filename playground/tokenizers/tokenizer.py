@@ -24,7 +24,9 @@ class Tokenizer(ABC):
     """Text to token ids and back.
 
     Attributes:
-        start_token_id, end_token_id, pad_token_id: Ids, or None if there is none.
+        start_token_id: Id, or None if there is none.
+        end_token_id: Id, or None if there is none.
+        pad_token_id: Id, or None if there is none.
         special_token_ids: Ids that stand for no text, such as the start token.
         user_token_ids: Ids of added tokens: they are found in a text before anything
             else, as the very characters they stand for.

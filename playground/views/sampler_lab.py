@@ -12,13 +12,13 @@ import numpy as np
 from playground.engine.texts import texts_of
 from playground.models.places import whole
 from playground.samplers import (
+    MAX_SEED,
     NO_STAGE,
     NO_TOKEN,
     STAGES,
     SamplerValues,
 )
 from playground.samplers.chain_stages import EDITS
-from playground.samplers.checks import MAX_SEED
 from playground.samplers.recorded import recorded_stages
 from playground.tokenizers import Tokenizer
 from playground.views.amounts import percent, tokens

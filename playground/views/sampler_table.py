@@ -6,6 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
+from playground.controls import CONTROLS, Control
 from playground.models.places import whole
 from playground.samplers import NO_TOKEN, PRESETS, SamplerValues, preset
 from playground.samplers.recorded import recorded_picks
@@ -17,16 +18,11 @@ from playground.views.view import Table
 from playground.views.window import counted
 
 YOURS = "your chain"
-# What stands in for a number that the person's own chain has off.
+CUTS_ALONE = [c for c in CONTROLS if c.stage not in ("", "temperature")]
 USUAL = SamplerValues(
-    top_k=40,
-    top_p=0.9,
-    min_p=0.05,
-    typical_p=0.9,
-    top_n_sigma=1.0,
-    xtc_probability=0.5,
-    xtc_threshold=0.1,
+    **{c.name: c.default if c.usual is None else c.usual for c in CUTS_ALONE}
 )
+"""Stands in for a cut that the user's own chain has off."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +63,7 @@ class SamplerTableView:
 
     @cached_property
     def own(self) -> SamplerPick:
-        """That of the person's own chain."""
+        """That of the user's own chain."""
         return next(each for each in self.picks if each.name == YOURS)
 
     @property
@@ -165,29 +161,37 @@ def sampler_table_view(
 
 
 def samplers_of(values: SamplerValues) -> dict[str, SamplerValues]:
-    """Each cut by itself, the named presets, and the person's own chain last.
+    """Each cut by itself, the named presets, and the user's own chain last.
 
-    A cut has the person's own number if that is on, else the usual one, and the
-    person's temperature, or 1 if that is 0.
+    A cut has the user's own numbers if it is on, else the usual ones, and the user's
+    temperature, or 1 if that is 0.
     """
-
     off = SamplerValues(temperature=values.temperature or 1.0)
 
-    def alone(*names: str) -> SamplerValues:
-        own = values if getattr(values, names[0]) != getattr(off, names[0]) else USUAL
-        return replace(off, **{name: getattr(own, name) for name in names})
+    def alone(numbers: list[Control]) -> SamplerValues:
+        switch = numbers[0]
+        own = values if getattr(values, switch.name) != switch.neutral else USUAL
+        return replace(off, **{each.name: getattr(own, each.name) for each in numbers})
 
-    cuts = {
-        "top-k": alone("top_k"),
-        "top-p": alone("top_p"),
-        "min-p": alone("min_p"),
-        "typical-p": alone("typical_p"),
-        "top-n-sigma": alone("top_n_sigma"),
-        "XTC": alone("xtc_probability", "xtc_threshold"),
-    }
+    cuts = {_lab_name(numbers): alone(numbers) for numbers in _cuts()}
     named = {f"“{name}”": preset(name).values() for name in PRESETS}
     greedy = replace(off, temperature=0.0)
     return {"greedy": greedy, "random": off, **cuts, **named, YOURS: values}
+
+
+def _cuts() -> list[list[Control]]:
+    """The numbers of each cut, its switch first, as a host shows them."""
+    by_stage: dict[str, list[Control]] = {}
+    for control in CUTS_ALONE:
+        by_stage.setdefault(control.stage, []).append(control)
+    return list(by_stage.values())
+
+
+def _lab_name(numbers: list[Control]) -> str:
+    """What the labels of a cut's numbers have in common: "top-k", "XTC"."""
+    words = zip(*(control.label.split() for control in numbers), strict=False)
+    name = " ".join(first for first, *others in words if {*others} <= {first})
+    return name if name.isupper() else name.lower()
 
 
 def settings_of(values: SamplerValues) -> str:

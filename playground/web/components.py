@@ -6,7 +6,7 @@ import gradio as gr
 from gradio.components import Component
 
 from playground.controls import Control
-from playground.hosts.form import PLACEHOLDERS, as_typed, choices, lowest
+from playground.hosts.form import as_typed, choices, lowest
 
 
 def to_component(control: Control, **changes: Any) -> Component:
@@ -22,7 +22,7 @@ def to_component(control: Control, **changes: Any) -> Component:
         "interactive": True,
     }
     options = common | changes
-    typed = {"placeholder": PLACEHOLDERS.get(control.name), **options}
+    typed = {"placeholder": control.placeholder or None, **options}
     match control.kind:
         case "choice":
             return gr.Radio(choices=choices(control), **options)

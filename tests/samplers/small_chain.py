@@ -10,6 +10,7 @@ import jax
 import numpy as np
 from hypothesis import strategies as st
 
+from playground.controls import CONTROLS
 from playground.samplers import (
     ChainValues,
     SamplerValues,
@@ -101,30 +102,40 @@ LOGIT = st.one_of(
     st.floats(-8, 8, width=32),
     st.sampled_from([0.0, 1.0, 1.0, 4.0, -30.0, -np.inf, np.nan]),
 )
+NEW = {
+    control.name: st.sampled_from([control.neutral, control.usual])
+    for control in CONTROLS
+    if control.usual is not None
+}
 VALUES = st.builds(
     SamplerValues,
-    temperature=st.sampled_from([1.0, 0.0, 0.3, 0.7, 2.5]),
-    top_k=st.sampled_from([0, 0, 1, 2, 5, 11, 12, 100]),
-    top_p=st.sampled_from([1.0, 1.0, 0.05, 0.5, 0.9, 0.99]),
-    min_p=st.sampled_from([0.0, 0.0, 0.03, 0.3, 0.99]),
-    typical_p=st.sampled_from([1.0, 1.0, 0.2, 0.6, 0.95]),
-    top_n_sigma=st.sampled_from([0.0, 0.0, 0.5, 1.0, 2.0]),
-    epsilon=st.sampled_from([0.0, 0.0, 0.002, 0.1, 0.6]),
-    eta=st.sampled_from([0.0, 0.0, 0.01, 0.3]),
-    xtc_probability=st.sampled_from([0.0, 0.0, 0.5, 1.0]),
-    xtc_threshold=st.sampled_from([0.05, 0.1, 0.3]),
-    repetition_penalty=st.sampled_from([1.0, 1.0, 1.3, 0.8]),
-    presence_penalty=st.sampled_from([0.0, 0.7, -0.4]),
-    frequency_penalty=st.sampled_from([0.0, 0.3]),
-    penalty_last_n=st.sampled_from([-1, 0, 4, 64]),
-    dry_multiplier=st.sampled_from([0.0, 0.8]),
-    dry_base=st.sampled_from([1.0, 1.75]),
-    dry_allowed_length=st.integers(1, 3),
-    dry_last_n=st.sampled_from([-1, 0, 6, 64]),
-    dry_breakers=st.sampled_from([(), (0,), (1, 3)]),
-    logit_bias=st.sampled_from([(), ((1, 2.5),), ((0, -1.0), (11, 3.0), (50, 9.0))]),
-    banned_tokens=st.sampled_from([(), (), (2,), (0, 5, 40)]),
-    order=st.sampled_from(["keras_hub", "llama.cpp"]),
+    **NEW
+    | dict(
+        temperature=st.sampled_from([1.0, 0.0, 0.3, 0.7, 2.5]),
+        top_k=st.sampled_from([0, 0, 1, 2, 5, 11, 12, 100]),
+        top_p=st.sampled_from([1.0, 1.0, 0.05, 0.5, 0.9, 0.99]),
+        min_p=st.sampled_from([0.0, 0.0, 0.03, 0.3, 0.99]),
+        typical_p=st.sampled_from([1.0, 1.0, 0.2, 0.6, 0.95]),
+        top_n_sigma=st.sampled_from([0.0, 0.0, 0.5, 1.0, 2.0]),
+        epsilon=st.sampled_from([0.0, 0.0, 0.002, 0.1, 0.6]),
+        eta=st.sampled_from([0.0, 0.0, 0.01, 0.3]),
+        xtc_probability=st.sampled_from([0.0, 0.0, 0.5, 1.0]),
+        xtc_threshold=st.sampled_from([0.05, 0.1, 0.3]),
+        repetition_penalty=st.sampled_from([1.0, 1.0, 1.3, 0.8]),
+        presence_penalty=st.sampled_from([0.0, 0.7, -0.4]),
+        frequency_penalty=st.sampled_from([0.0, 0.3]),
+        penalty_last_n=st.sampled_from([-1, 0, 4, 64]),
+        dry_multiplier=st.sampled_from([0.0, 0.8]),
+        dry_base=st.sampled_from([1.0, 1.75]),
+        dry_allowed_length=st.integers(1, 3),
+        dry_last_n=st.sampled_from([-1, 0, 6, 64]),
+        dry_breakers=st.sampled_from([(), (0,), (1, 3)]),
+        logit_bias=st.sampled_from(
+            [(), ((1, 2.5),), ((0, -1.0), (11, 3.0), (50, 9.0))]
+        ),
+        banned_tokens=st.sampled_from([(), (), (2,), (0, 5, 40)]),
+        order=st.sampled_from(["keras_hub", "llama.cpp"]),
+    ),
 )
 ROWS = st.lists(
     st.builds(

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
+from playground.controls import CONTROLS
 from playground.samplers import (
     CUTS,
     NO_STAGE,
@@ -35,10 +36,12 @@ FEW = settings(
     # Eight rows with all their numbers: to shrink them takes minutes.
     phases=[Phase.explicit, Phase.generate],
 )
-NUMBERS = (
-    *("temperature", "top_p", "min_p", "typical_p", "top_n_sigma", "epsilon", "eta"),
-    "xtc_threshold",
-)
+OF_CUTS = [control for control in CONTROLS if control.stage]
+NUMBERS = [
+    control.name
+    for control in OF_CUTS
+    if control.kind == "number" and control.name != "xtc_probability"
+]
 
 
 def of(probabilities: list[float], **numbers: object) -> Row:
@@ -120,18 +123,8 @@ def test_temperature_first_is_seen_by_the_cuts_and_last_it_is_not() -> None:
 
 @pytest.mark.parametrize("order", ORDERS)
 def test_stages_are_told_in_the_order_used(order: str) -> None:
-    numbers = SamplerValues(
-        temperature=0.5,
-        top_k=9,
-        top_p=0.9,
-        min_p=0.01,
-        typical_p=0.9,
-        top_n_sigma=3,
-        epsilon=0.001,
-        eta=0.001,
-        xtc_probability=1,
-        order=order,
-    )
+    on = {c.name: c.default if c.usual is None else c.usual for c in OF_CUTS}
+    numbers = SamplerValues(**on, order=order)
     assert names(stages_of([Row(range(V), numbers)])[0])[4:] == list(ORDERS[order])
     few = Row(range(V), SamplerValues(top_p=0.9, temperature=2, order=order))
     cuts = (

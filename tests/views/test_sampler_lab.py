@@ -8,7 +8,7 @@ import pytest
 from playground.engine import Request, Step, decode
 from playground.engine.programs import Programs
 from playground.models import MistralCausalLM
-from playground.samplers import PRESETS, SamplerValues
+from playground.samplers import CUTS, PRESETS, SamplerValues, active_cuts
 from playground.samplers.noise import coin
 from playground.views.sampler_lab import SamplerLabView, sampler_lab_view
 from playground.views.sampler_table import (
@@ -154,6 +154,14 @@ def test_one_cut_each_with_the_persons_own_number_and_temperature() -> None:
     assert list(asked)[-1] == YOURS
     # Greedy has no temperature to lend.
     assert samplers_of(SamplerValues(temperature=0))["random"].temperature == 1.0
+
+
+def test_every_cut_of_the_chain_is_there_alone() -> None:
+    asked = samplers_of(SamplerValues()).values()
+    alone = [cuts for values in asked if len(cuts := active_cuts(values)) == 1]
+    assert {cut for (cut,) in alone} == {*CUTS}
+    assert samplers_of(SamplerValues(eta=0.3))["eta"] == SamplerValues(eta=0.3)
+    assert samplers_of(SamplerValues())["epsilon"] == SamplerValues(epsilon=0.001)
 
 
 def test_greedy_and_a_banned_vocabulary() -> None:

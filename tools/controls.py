@@ -1,10 +1,10 @@
-"""`controls`: every control in one Markdown page."""
+"""docs/controls.md: every control in one page; `python -m tools.controls` prints it."""
 
-import argparse
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from playground.controls import CONTROLS, SAMPLER_LABELS, SAMPLERS, Control
+from playground.samplers import PRESETS
 
 _HEAD = """# Controls
 
@@ -24,19 +24,8 @@ is not named is off, and the order keras-hub's.
 """
 
 
-def add_parser(commands: Any) -> None:
-    """Tell argparse of this command."""
-    parser = commands.add_parser("controls", help="print every control as Markdown")
-    parser.set_defaults(run=_controls)
-
-
-def _controls(_options: argparse.Namespace) -> int:
-    print(document(), end="")
-    return 0
-
-
 def document() -> str:
-    """docs/controls.md: samplers, controls by their groups, and chains with a name."""
+    """The page: samplers, controls by their groups, and chains with a name."""
     groups = dict.fromkeys(control.group for control in CONTROLS)
     parts = [_HEAD, _samplers(), *map(_group, groups), _CHAINS_HEAD + "\n" + _chains()]
     return "\n".join(parts)
@@ -91,8 +80,6 @@ def _readers(control: Control) -> str:
 
 
 def _chains() -> str:
-    from playground.samplers import PRESETS  # JAX takes seconds to import
-
     rows = (
         (name, ", ".join(f"`{n}` {_value(v)}" for n, v in numbers.items()))
         for name, numbers in PRESETS.items()
@@ -122,3 +109,7 @@ def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 def _cell(text: str) -> str:
     """On one line, and as it is: a backslash and a bar mean something in Markdown."""
     return text.replace("\\", "\\\\").replace("|", r"\|")
+
+
+if __name__ == "__main__":
+    print(document(), end="")

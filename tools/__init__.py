@@ -1,0 +1,1 @@
+"""What maintainers run: documents, pictures and stored answers, made from the code."""
