@@ -13,7 +13,7 @@ LOCK = $(BIN)/python -m uv pip compile --quiet --no-config --universal --python-
 INSTALL_PEERS = $(PEERS)/bin/python -m pip install --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format docs screenshots lab notebooks slow soak bench bench-peers lock audit sbom clean
+.PHONY: help run test lint format docs gallery examples screenshots lab notebooks slow soak bench bench-peers lock audit sbom clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,14 +45,20 @@ format: $(VENV)/.test ## Format the code and mend what ruff can mend
 	$(BIN)/python -m ruff format
 	$(BIN)/python -m ruff check --fix
 
-docs: $(VENV)/.run ## Write docs/controls.md, docs/api.md and docs/licences.md anew
+docs: $(VENV)/.test ## Write docs/controls.md, docs/api.md and docs/licences.md
 	@mkdir -p build
 	for page in controls api; do \
-	    $(BIN)/python -m playground $$page > build/$$page.md && \
+	    $(BIN)/python -m tools.$$page > build/$$page.md && \
 	    mv build/$$page.md docs/$$page.md || exit 1; \
 	done
 	$(BIN)/python -m tests.supply.licences > build/licences.md
 	mv build/licences.md docs/licences.md
+
+gallery: $(VENV)/.run ## Write docs/gallery.md and its pictures, from real runs
+	$(BIN)/python -m tools.gallery docs/gallery
+
+examples: $(VENV)/.run ## Write the stored answers of the page's examples, with their models
+	$(BIN)/python -m tools.examples
 
 screenshots: $(VENV)/.test ## Take the pictures of the page in docs/ anew
 	@chromium=$$($(BIN)/python tests/chromium.py) && \

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 FOLDER = Path(__file__).parent
 sys.path.insert(0, str(FOLDER.parent))
 
-from playground.hosts.written_with import written_with  # noqa: E402
 from playground.presets import PRESETS  # noqa: E402
+from tools.written_with import written_with  # noqa: E402
 
 REPOSITORY = "mistral-playground/mistral-playground"
 SECONDS = 300

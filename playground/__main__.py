@@ -62,8 +62,6 @@ def parser() -> argparse.ArgumentParser:
     from playground.commands import (
         convert,
         evaluate,
-        examples,
-        gallery,
         generate,
         models,
         train,
@@ -80,8 +78,6 @@ def parser() -> argparse.ArgumentParser:
         convert,
         train,
         evaluate,
-        gallery,
-        examples,
     ):
         command.add_parser(commands)
     return whole

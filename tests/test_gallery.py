@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from playground.__main__ import main
+from tools.gallery import main
 
 DOCS = Path(__file__).parent.parent / "docs"
 PAGE = (DOCS / "gallery.md").read_text(encoding="utf-8")
@@ -46,15 +46,16 @@ def test_that_attention_is_not_explanation_is_said_once():
 
 
 def test_a_model_that_has_no_example_is_refused(tmp_path, capsys):
-    assert main(["gallery", str(tmp_path / "x"), "--preset", "mistral_7b_en"]) == 2
-    assert "not 'mistral_7b_en'" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main([str(tmp_path / "x"), "--preset", "mistral_7b_en"])
+    assert "invalid choice: 'mistral_7b_en'" in capsys.readouterr().err
     assert not (tmp_path / "x").exists()
 
 
 @pytest.mark.slow
 def test_the_command_makes_page_and_images(tmp_path):
     folder = tmp_path / "pictures"
-    assert main(["gallery", str(folder), "--preset", PRESETS[0]]) == 0
+    main([str(folder), "--preset", PRESETS[0]])
     made = {file.stem.partition("-")[2] for file in folder.glob("*.png")}
     assert set(KINDS) <= made
     page = (tmp_path / "pictures.md").read_text(encoding="utf-8")

@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from playground.hosts.written_with import changed_since
 from playground.presets import PRESETS
+from tools.written_with import changed_since
 
 FOLDER = Path(__file__).parent.parent / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))

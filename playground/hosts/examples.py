@@ -6,12 +6,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from playground.hosts.form import Example, examples_for
-from playground.hosts.spans import spans_value
-from playground.hosts.written_with import written_with
+from playground.hosts.form import Example
 from playground.presets import DEFAULT_PRESET
-from playground.session import Session
-from playground.settings import GenerationSettings
 from playground.system.asset_folder import asset_folder
 from playground.transcript import Transcript
 
@@ -48,21 +44,3 @@ def stored_answer(preset: str, example: Example) -> StoredAnswer | None:
     """What this model has written to an example; None if that is not stored."""
     stored = stored_answers(preset) if preset in PRESETS else ()
     return next((each for each in stored if each.run.prompt == example.prompt), None)
-
-
-def write_answers(session: Session, preset: str = DEFAULT_PRESET) -> str:
-    """The file's text, from runs on the session's model, which is this preset.
-
-    Beside the answers stands what they were written with.
-    """
-    stored = []
-    for example in examples_for(preset):
-        settings = GenerationSettings(
-            chat=example.chat, seed=SEED, max_new_tokens=MAX_NEW_TOKENS
-        )
-        list(session.generate(example.prompt, settings))
-        run = session.transcript
-        assert run is not None
-        stored.append({"run": run.to_json(), "spans": spans_value(session)})
-    whole = {"written_with": written_with(preset), "answers": stored}
-    return json.dumps(whole, ensure_ascii=False, separators=(",", ":")) + "\n"

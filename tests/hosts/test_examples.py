@@ -13,13 +13,13 @@ from playground.hosts.examples import (
     SMALL,
     stored_answer,
     stored_answers,
-    write_answers,
 )
 from playground.hosts.form import ALL_EXAMPLES, COMPLETIONS, EXAMPLES, examples_for
-from playground.hosts.written_with import changed_since, written_with
 from playground.presets import DEFAULT_PRESET
 from playground.session import Session, fastest_dtype, start_engine
 from playground.settings import GenerationSettings
+from tools.examples import write_answers
+from tools.written_with import changed_since, written_with
 
 
 def test_each_example_has_an_answer_by_the_default_model() -> None:
@@ -64,7 +64,7 @@ def test_a_session_gets_a_copy_of_its_own() -> None:
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_answers_are_as_new_as_the_defaults(preset: str) -> None:
-    """`python -m playground examples` writes them."""
+    """`make examples` writes them."""
     stored = json.loads(PRESETS[preset].read_text(encoding="utf-8"))
     assert stored["written_with"]["preset"] == preset
     assert changed_since(stored["written_with"]) == {}

@@ -1,23 +1,26 @@
-"""`gallery`: a page of every picture, from real runs."""
+"""docs/gallery.md: a page of every picture, from real runs.
 
-from __future__ import annotations
+`python -m tools.gallery docs/gallery` makes it and its images; `--preset NAME` one
+model's alone.
+"""
 
 import argparse
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from playground.commands.status_line import StatusLine
-
-if TYPE_CHECKING:
-    from playground.commands.gallery_scenes import Example, Scene
+from playground.plots import picture
+from playground.presets import LoadError
+from playground.session import start_engine
+from playground.views.registry import HINTS
+from tools.gallery_scenes import EXAMPLES, Example, Scene, scenes, settings_of
 
 SCALE = 1.5  # pixels of an image for each CSS pixel
 
 _HEAD = """# Gallery
 
-Every picture of the playground, from real runs.
-`python -m playground gallery {folder}` makes this page anew.
+Every picture of the playground, from real runs; `make gallery` makes this page again.
 
 Each has a light and a dark form, and a narrow one for phones. Colours go evenly from
 light to dark, and so say the same without colour vision; hatching, dashes and frames
@@ -30,51 +33,24 @@ window is another one, and "Salience".
 """
 
 
-def add_parser(commands: Any) -> None:
-    """Tell argparse of this command."""
-    parser = commands.add_parser(
-        "gallery", help="make a page of every picture, from real runs"
-    )
-    parser.set_defaults(run=_gallery)
-    parser.add_argument(
-        "folder",
-        type=Path,
-        metavar="FOLDER",
-        help="of the images; the page lies beside it, as FOLDER.md",
-    )
-    parser.add_argument(
-        "--preset",
-        action="append",
-        metavar="NAME",
-        help="only this model; may be given several times",
-    )
-
-
-def _gallery(options: argparse.Namespace) -> int:
-    # Keras, JAX and Matplotlib take seconds to import.
-    from playground.commands.gallery_scenes import EXAMPLES
-    from playground.views.registry import HINTS
-
-    known = {each.preset: each for each in EXAMPLES}
-    wanted = options.preset or list(known)
-    if unknown := [preset for preset in wanted if preset not in known]:
-        raise ValueError(f"The gallery shows {', '.join(known)}; not {unknown[0]!r}.")
-    folder: Path = options.folder
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Write the page FOLDER.md and its images into FOLDER."""
+    presets = [each.preset for each in EXAMPLES]
+    parser = argparse.ArgumentParser(prog="python -m tools.gallery")
+    parser.add_argument("folder", type=Path, metavar="FOLDER")
+    parser.add_argument("--preset", action="append", choices=presets)
+    options = parser.parse_args(arguments)
+    wanted, folder = options.preset or presets, options.folder
     folder.mkdir(parents=True, exist_ok=True)
-    page = [_HEAD.format(folder=folder.as_posix(), note=HINTS["Heads"])]
-    for preset in wanted:
-        page += _section(known[preset], folder)
+    page = [_HEAD.format(note=HINTS["Heads"])]
+    for example in EXAMPLES:
+        if example.preset in wanted:
+            page += _section(example, folder)
     folder.with_suffix(".md").write_text("\n".join(page), encoding="utf-8")
-    return 0
 
 
 def _section(example: Example, folder: Path) -> list[str]:
     """A model's part of the page; its images go into the folder."""
-    from playground.commands.gallery_scenes import scenes, settings_of
-    from playground.plots import picture
-    from playground.presets import LoadError
-    from playground.session import start_engine
-
     status = StatusLine()
     engine = start_engine(example.preset, warm_length=0)
     try:
@@ -107,3 +83,7 @@ def _entry(scene: Scene, path: str) -> str:
 def _quoted(prompt: str) -> str:
     lines = "\n".join(f"    {line}".rstrip() for line in prompt.splitlines())
     return f"The prompt:\n\n{lines}\n"
+
+
+if __name__ == "__main__":
+    main()
