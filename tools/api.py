@@ -183,11 +183,12 @@ def _settings(definition: griffe.Class) -> str:
         return ""
     made = getattr(import_module(definition.module.path), definition.name)
     types = {n: _type(m) for base in declared for n, m in base.members.items()}
-    return "\n".join(
-        f"{each.name}: {types[each.name]} = {each.default!r}"
-        f"  # {_bounds(BY_NAME[each.name], definition)}{BY_NAME[each.name].help}"
+    lines = (
+        f"# {_bounds(BY_NAME[each.name], definition)}{BY_NAME[each.name].help}\n"
+        f"{each.name}: {types[each.name]} = {each.default!r}".replace("'", '"')
         for each in fields(made)
     )
+    return "\n".join(lines)
 
 
 def _bounds(control: Control, definition: griffe.Class) -> str:
