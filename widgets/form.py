@@ -19,15 +19,13 @@ from playground.hosts.form import (
     SAMPLER_KNOBS,
     SHOWN,
     Example,
-    examples_for,
     length_control,
     read_value,
     sampler_in_words,
     settings_of,
     without_hidden,
 )
-from playground.models import MistralCausalLM
-from playground.models.chat_format import has_chat_format
+from playground.hosts.model_fit import ModelFit
 from playground.sampler_choice import chain_of_preset
 from playground.samplers import PRESETS
 from playground.settings import GenerationSettings
@@ -129,12 +127,12 @@ class Form(w.VBox):
         """What is chosen now. Raises ValueError that lists every fault."""
         return settings_of(without_hidden(self.fields.values()))
 
-    def fit(self, name: str, model: MistralCausalLM) -> None:
-        """Examples for this model; one without a chat format takes the prompt as is."""
-        chat, allowed = self.fields.by_name["chat"].widget, has_chat_format(model)
-        chat.disabled = not allowed
-        chat.value = chat.value and allowed
-        self._examples = examples_for(name, allowed)
+    def fit(self, fit: ModelFit) -> None:
+        """Examples for a model; one without a chat format takes the prompt as it is."""
+        chat = self.fields.by_name["chat"].widget
+        chat.disabled = not fit.has_chat_format
+        chat.value = chat.value and fit.has_chat_format
+        self._examples = fit.examples
         for button, example in zip(self.examples.children, self._examples, strict=True):
             button.description = example.label
 

@@ -37,7 +37,7 @@ class Output(w.VBox):
         self._numbers.value = f"<span>{escape(status.numbers)}</span>"
         self._bar.value = _bar_html(status.fraction)
 
-    def show_text(self, run: Transcript, live: bool) -> None:
+    def show_text(self, run: Transcript | None, live: bool) -> None:
         self._run, self._live = run, live
         self._show_text()
 

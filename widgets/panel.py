@@ -8,18 +8,10 @@ from typing import Any
 
 import ipywidgets as w
 
-from playground.engine import Event, Finished
 from playground.hosts.explorer import TABS
-from playground.hosts.model_card import model_card
-from playground.hosts.pace import paced
-from playground.hosts.status import (
-    STARTING,
-    Status,
-    engine_status,
-    facts_of,
-    fault_status,
-    run_status,
-)
+from playground.hosts.model_fit import ModelFit, model_fit
+from playground.hosts.run_loop import BEGINS, Frame, RunLoop, Start
+from playground.hosts.status import STARTING, Status, error_status
 from playground.models.chat_format import uses_chat_format
 from playground.session import Session
 from playground.settings import GenerationSettings
@@ -63,7 +55,8 @@ class PlaygroundPanel(Snapshot, w.VBox):
         self.session = Session(self.engine, record=True)
         self.run: Run | None = None
         """The latest run; it grows while it is written."""
-        self._number = 0
+        self._loop = RunLoop()
+        self._placing = threading.RLock()
         self._thread: threading.Thread | None = None
         self._watcher: threading.Thread | None = None
         self._closed = threading.Event()
@@ -74,7 +67,6 @@ class PlaygroundPanel(Snapshot, w.VBox):
         self.panes = self._make_panes()
         self.tabs = w.Tab([self.panes[name] for name in TABS], titles=TABS)
         self._status = STARTING
-        self._knows_model = False
         self._card = w.HTML()
         super().__init__([self._card, self._columns()])
         self.add_class("playground")
@@ -152,12 +144,11 @@ class PlaygroundPanel(Snapshot, w.VBox):
 
     def snapshot_html(self) -> str:
         """The panel's state as HTML that needs no kernel."""
-        card = model_card(self._name, self.engine.model)
+        card, status = self._find_fit().card, f"<p>{status_html(self._status)}</p>"
         if self.run is None:
-            return f"{card}<p>{status_html(self._status)}</p>"
+            return card + status
         run = self.run.transcript
         pane = self.panes[TABS[self.tabs.selected_index or 0]]
-        status = f"<p>{status_html(self._status)}</p>"
         return f"{card}{status}{saved_text_html(run)}{pane.snapshot_html()}"
 
     def _make_panes(self) -> dict[str, Any]:
@@ -187,25 +178,26 @@ class PlaygroundPanel(Snapshot, w.VBox):
         return columns
 
     def _connect(self) -> None:
-        self.form.generate_button.on_click(lambda _: self._try(self._start_new))
-        self.form.continue_button.on_click(lambda _: self._try(self.go_on))
+        self.form.generate_button.on_click(lambda _: self._click(self._start_new))
+        self.form.continue_button.on_click(lambda _: self._click(self.go_on))
         self.form.stop_button.on_click(lambda _button: self.stop())
         self.tabs.observe(self._open_tab, "selected_index")
         self._open_tab()
 
-    def _try(self, act: Callable[[], None]) -> None:
+    def _click(self, act: Callable[[], None]) -> None:
         """Do what a click asks for, or say what is wrong with it."""
+        self._loop.end(self.session)
         try:
             act()
         except ValueError as fault:
-            self._show_status(fault_status(fault))
+            self._place(self._loop.refuse(fault))
 
     def _take(self, position: int, token_id: int) -> None:
         """In the run whose candidates are shown, whatever runs by now."""
         run, _ = self.panes["Candidates"].offered
         versions = self.session.tree.versions
         (number,) = (v.number for v in versions if v.run is run.transcript)
-        self._try(lambda: self._go_on(number, position, token_id))
+        self._click(lambda: self._go_on(number, position, token_id))
 
     def _open_tab(self, _change: Any = None) -> None:
         chosen = TABS[self.tabs.selected_index or 0]
@@ -220,44 +212,38 @@ class PlaygroundPanel(Snapshot, w.VBox):
         settings = replace(self.settings, chat=True) if chat else self.settings
         self._start(lambda: self.session.generate(self.form.prompt.value, settings))
 
-    def _start(self, begin: Callable[[], Iterator[Event]]) -> None:
+    def _start(self, start: Start) -> None:
         """Begin a run and listen to it alone; the one before goes on if none begins."""
-        before, self._number = self._number, self._number + 1
-        try:
-            events = begin()
-        except ValueError:
-            self._number = before
-            raise
-        assert self.session.transcript is not None
-        self.run = Run(self.engine, self.session.transcript)
-        if not self._knows_model:
-            self._begin_to_watch()
-        self.form.stop_button.disabled = self.form.continue_button.disabled = False
-        self._show_status(STARTING)
+        with self._placing:
+            frames = self._loop.begin(self.session, start)
+            assert self.session.transcript is not None
+            self.run = Run(self.engine, self.session.transcript)
+            self._place(BEGINS)
+        self.form.continue_button.disabled = False
+        self._begin_to_watch()
         self._thread = threading.Thread(
-            target=self._listen, args=(self._number, self.run, events), daemon=True
+            target=self._listen, args=(frames, self.run), daemon=True
         )
         self._thread.start()
 
-    def _listen(self, number: int, run: Run, events: Iterator[Event]) -> None:
-        """On a thread of its own: the run's events, drawn a few times a second."""
-        transcript = run.transcript
-        facts = facts_of(transcript, self.engine)
+    def _listen(self, frames: Iterator[Frame], run: Run) -> None:
+        """On a thread of its own: place what is seen of the run."""
         try:
-            for event in paced(events, facts.note):
-                if number != self._number:
-                    continue  # a later run draws now, and this one ends soon
-                live = not isinstance(event, Finished)
-                self._show_status(run_status(event, facts))
-                self.output.show_text(transcript, live)
-            if number == self._number:
+            for frame in frames:
+                with self._placing:
+                    if run is self.run:  # else a later one has begun meanwhile
+                        self._place(frame)
+            if run is self.run:
                 self._finish(run)
         except Exception as error:  # a thread has nobody else to tell
-            words = f"{type(error).__name__}: {error}"
-            self._show_status(Status(phase="error", words=words))
-        finally:
-            if number == self._number:
-                self.form.stop_button.disabled = True
+            if run is self.run:
+                self._place(Frame(status=error_status(error), keeps_text=True))
+
+    def _place(self, frame: Frame) -> None:
+        self._show_status(frame.status)
+        if not frame.keeps_text:
+            self.output.show_text(frame.run, frame.live)
+        self.form.stop_button.disabled = not frame.live
 
     def _finish(self, run: Run) -> None:
         """The pictures of the whole text, and the one that stays."""
@@ -273,6 +259,8 @@ class PlaygroundPanel(Snapshot, w.VBox):
 
     def _begin_to_watch(self) -> None:
         """Also when a model that could not be loaded is tried again."""
+        if self._fit.is_there and not self._fit.is_loading:
+            return
         if self._watcher is None or not self._watcher.is_alive():
             self._watcher = threading.Thread(target=self._watch_model, daemon=True)
             self._watcher.start()
@@ -281,22 +269,17 @@ class PlaygroundPanel(Snapshot, w.VBox):
         """Until the model is ready, say how far it is; a run says so itself."""
         while not self._closed.wait(SECONDS_BETWEEN_REFRESHES):
             self._show_model()
-            if self.engine.status.phase not in ("loading", "compiling"):
+            if not self._fit.is_loading:
                 return
 
     def _show_model(self) -> None:
-        self._card.value = self.style_html() + model_card(self._name, self.engine.model)
-        if self.run is None and self._status.phase != "error":  # that is to be read
-            self._show_status(engine_status(self.engine))
-        if self.engine.model is not None and not self._knows_model:
-            self._knows_model = True
-            self.form.fit(self._name, self.engine.model)
+        fit = self._fit = self._find_fit()
+        self._card.value = self.style_html() + fit.card
+        if self.run is None and not self._loop.told:
+            self._show_status(fit.status)
+        self.form.fit(fit)
 
-    @property
-    def _name(self) -> str:
+    def _find_fit(self) -> ModelFit:
         model = self.engine.model
-        return "Mistral Playground" if model is None else _name_of(model)
-
-
-def _name_of(model: Any) -> str:
-    return str(getattr(model, "preset", None) or getattr(model, "name", "model"))
+        name = getattr(model, "preset", None) or getattr(model, "name", None)
+        return model_fit(str(name or "Mistral Playground"), self.engine)

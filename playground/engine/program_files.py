@@ -10,17 +10,18 @@ import hashlib
 import logging
 import os
 import tempfile
+from importlib import import_module
 from pathlib import Path
-
-from jax._src import compilation_cache
-from jax._src.compilation_cache_interface import CacheInterface
+from typing import Any
 
 _DIGEST_BYTES = hashlib.sha256().digest_size
 _log = logging.getLogger(__name__)
 
 
-class ProgramFiles(CacheInterface):
-    """A folder with a file for each program. It never raises for a fault of the disk.
+class ProgramFiles:
+    """A folder with a file for each program, as JAX's `CacheInterface` wants one.
+
+    It never raises for a fault of the disk.
 
     What cannot be read is compiled again, what cannot be written is compiled at the
     next start too; that is said once.
@@ -77,14 +78,19 @@ class ProgramFiles(CacheInterface):
 
 
 def use_program_files() -> None:
-    """Let JAX keep its programs in these files, wherever its folder is a local one."""
-    compilation_cache.get_file_cache = _open
+    """Let JAX keep its programs in these files, wherever its folder is a local one.
 
+    That is no documented part of JAX. A version that moved it keeps them in files of
+    its own, which is said; a test names the version in which it was found.
+    """
+    try:
+        cache: Any = import_module("jax._src.compilation_cache")
+        elsewhere = cache.get_file_cache
+    except (ImportError, AttributeError) as error:
+        _log.warning("JAX keeps compiled programs in files of its own: %s.", error)
+        return
 
-_open_elsewhere = compilation_cache.get_file_cache
+    def file_cache(path: str) -> Any:
+        return elsewhere(path) if "://" in path else (ProgramFiles(Path(path)), path)
 
-
-def _open(path: str) -> tuple[CacheInterface, str] | None:
-    if "://" in path:
-        return _open_elsewhere(path)
-    return ProgramFiles(Path(path)), path
+    cache.get_file_cache = file_cache

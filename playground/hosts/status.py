@@ -122,6 +122,11 @@ def fault_status(fault: Exception) -> Status:
     return Status(phase="error", words=text)
 
 
+def error_status(error: Exception) -> Status:
+    """What went wrong without anybody's fault: the error's own words."""
+    return Status(phase="error", words=f"{type(error).__name__}: {error}")
+
+
 def _finished(event: Finished, facts: RunFacts) -> Status:
     count = _count(facts.new_tokens)
     seed = _seed(facts)

@@ -23,6 +23,7 @@ from playground.views.token_spans import SCORES
 from playground.views.view import View
 from playground.web.candidates_html import candidates_html
 from playground.web.comparing import compared
+from playground.web.gradio_internals import data_of
 from playground.web.links_html import links_html
 from playground.web.open_tabs import OpenTabs
 from playground.web.tab import Tab
@@ -57,7 +58,7 @@ class Exploration:
         self, tab: Tab, request: gr.Request, event: gr.EventData, *sent: Any
     ) -> Iterator[Any]:
         """Another tab was chosen."""
-        data = event._data if isinstance(event._data, dict) else {}
+        data = data_of(event)
         if data.get("value") in TABS:
             tab.opened = str(data["value"])
         yield from self.show(tab, request, *sent)
@@ -66,7 +67,7 @@ class Exploration:
         self, tab: Tab, request: gr.Request, event: gr.EventData, *sent: Any
     ) -> Iterator[Any]:
         """A token of the text was chosen."""
-        data = event._data if isinstance(event._data, dict) else {}
+        data = data_of(event)
         index, in_prompt = data.get("index"), data.get("prompt")
         if type(index) is int:
             tab.focus = Focus(index=index, in_prompt=in_prompt is True)
@@ -98,14 +99,13 @@ class Exploration:
             self._open_tabs.use(request.session_hash, tab)
             yield from self._answer(tab, *sent)
         else:
-            tab.questions += 1
+            tab.questions.begin()
             yield panel_updates(where=focus_html(tab))
         yield panel_updates()
 
     def _answer_at_once(self, tab: Tab, *sent: Any) -> Iterator[Any]:
         asked, explorer = Asked.of(sent), tab.explorer
-        tab.questions += 1
-        question, where = tab.questions, focus_html(tab)
+        question, where = tab.questions.begin(), focus_html(tab)
         version = tab.session.version
         run = None if version is None else version.number
 
@@ -119,7 +119,7 @@ class Exploration:
             return html
 
         for step in in_steps(work):
-            if question != tab.questions:
+            if question != tab.questions.number:
                 break  # a later question is answered now
             match step:
                 case Report():
@@ -139,13 +139,13 @@ class Exploration:
         """Write with several samplers at once, until Stop; ends what ran before."""
         self._open_tabs.use(request.session_hash, tab)
         tab.stop()
-        run = tab.latest_run
+        run = tab.runs.latest.number
         try:
             for html in compared(tab, prompt, names, self._settings_of(values)):
                 yield html, gr.Button(interactive=True)
         except ValueError as fault:
             yield message_html(str(fault)), gr.skip()
-        if tab.comparison is None and tab.latest_run == run:
+        if tab.comparison is None and tab.runs.latest.number == run:
             yield gr.skip(), gr.Button(interactive=False)
         yield gr.skip(), gr.skip()  # see `show`
 
@@ -156,18 +156,18 @@ class Exploration:
 
     def link(self, tab: Tab, prompt: Any, *values: Any) -> dict[str, Any]:
         """The query of a link to what the form says now."""
-        tab.files += 1
+        number = tab.files.begin()
         try:
             settings = self._settings_of(values)
             link = Link(prompt=str(prompt), settings=settings, preset=tab.link_name)
-            return {"link": to_query(link), "number": tab.files}
+            return {"link": to_query(link), "number": number}
         except ValueError as fault:
             words = fault_status(fault).words
-            return {"fault": words, "offer": "run", "number": tab.files}
+            return {"fault": words, "offer": "run", "number": number}
 
     def take_away(self, tab: Tab, event: gr.EventData, *sent: Any) -> dict[str, Any]:
         """A file of the latest run; pictures are all those that the open tab shows."""
-        data = event._data if isinstance(event._data, dict) else {}
+        data = data_of(event)
 
         def pictured() -> Pictured:
             if tab.opened == "Learn":
@@ -178,12 +178,12 @@ class Exploration:
             views = self._views(tab, focus, Asked.of(sent))
             return Pictured.of_run(views, tab.explorer.run)
 
-        tab.files += 1
+        number = tab.files.begin()
         try:
             made = made_of(tab.session, str(data.get("what")), pictured)
         except ValueError as fault:
-            return {"fault": str(fault), "number": tab.files}
-        return download_value(made, tab.files)
+            return {"fault": str(fault), "number": number}
+        return download_value(made, number)
 
     def _views(
         self,

@@ -3,53 +3,41 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from html import escape
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
 from playground.controls import BY_NAME
-from playground.engine import Event, Finished
+from playground.engine import Event
 from playground.exports import read_file
-from playground.hosts.examples import stored_answer
 from playground.hosts.explorer import head_label, places
 from playground.hosts.form import (
     ALL_EXAMPLES,
     KNOBS,
     SHOWN,
-    examples_for,
     length_control,
     sampler_in_words,
     settings_of,
     without_hidden,
 )
-from playground.hosts.model_card import model_card
-from playground.hosts.pace import paced
+from playground.hosts.model_fit import ModelFit, model_fit
 from playground.hosts.prompt_count import prompt_count
-from playground.hosts.status import (
-    STARTING,
-    Status,
-    engine_status,
-    facts_of,
-    run_status,
-)
+from playground.hosts.run_loop import Frame, frame_of_end
+from playground.hosts.status import Status
 from playground.hosts.stop_builder import stop_html
-from playground.models import MistralCausalLM
-from playground.models.chat_format import has_chat_format
 from playground.session import MAX_PROMPT_CHARACTERS, Session
 from playground.settings import GenerationSettings
+from playground.web.gradio_internals import data_of
 from playground.web.offer import Offer, split_name
 from playground.web.open_tabs import OpenTabs
+from playground.web.run_updates import NOTHING, Updates, on_status, placed
 from playground.web.tab import Tab
-from playground.web.taking_away import fields_of, query_of
+from playground.web.taking_away import fields_of
 
-Updates = tuple[Any, ...]
 _DEFAULTS = GenerationSettings()
 Start = Callable[[Session, GenerationSettings], Iterator[Event]]
 
 STORED = "A stored answer, seed {seed}. Generate writes your own."
-NOTHING: Updates = (gr.skip(), gr.skip(), gr.skip(), gr.skip())
-"""For output, status, Stop and the answers' buttons."""
 
 
 class Handlers:
@@ -66,14 +54,17 @@ class Handlers:
         From its first run on, a tab's status tells of its runs. `chat` stands in the
         box for the chat format.
         """
-        engine = tab.session.engine
-        is_told = tab.told or tab.session.version is not None
-        status = gr.skip() if is_told else engine_status(engine).value()
-        waiting = engine.status.phase in ("loading", "compiling")
-        card, fitting = model_card(_name(tab), engine.model), _fitting(tab, chat)
-        box = fitting[0]
-        waiting = waiting or (box["interactive"] and "value" in box)
-        return card, status, gr.Timer(active=waiting), *fitting
+        fit = _fit_of(tab)
+        is_told = tab.runs.told or tab.session.version is not None
+        box = _chat_box(tab, fit, chat)
+        labels = [gr.update(value=example.label) for example in fit.examples]
+        return (
+            fit.card,
+            gr.skip() if is_told else fit.status.value(),
+            gr.Timer(active=fit.is_loading or (box["interactive"] and "value" in box)),
+            gr.update(**box),
+            *labels,
+        )
 
     def restore(self, tab: Tab, query: Any) -> Updates:
         """What the page's address asks for: prompt, model, status, chains, settings.
@@ -87,14 +78,14 @@ class Handlers:
             if not link.prompt and not link.preset and link.settings == _DEFAULTS:
                 return nothing
         except ValueError as fault:
-            return (*nothing[:2], tab.refuse(fault), *nothing[3:])
+            return (*nothing[:2], tab.refuse(fault).value(), *nothing[3:])
         faults = [f"an unknown part, {part}" for part in link.unknown]
         if link.preset and not tab.choose_by_link(link.preset):
             faults.append(f"{link.preset}, a model that this page does not offer")
         status, sampler = gr.skip(), link.settings.sampler
         if faults:
             words = f"This link asks for {', and for '.join(faults)}."
-            status = tab.refuse(ValueError(words))
+            status = tab.refuse(ValueError(words)).value()
         shown = {
             control.name: gr.update(value=value, visible=control.acts_on(sampler))
             for control, value in zip(SHOWN, values, strict=True)
@@ -111,15 +102,15 @@ class Handlers:
         fault = None
         try:
             tab.choose(str(name))
+            if tab.kept_chat is None:
+                tab.kept_chat = chat is not False
         except ValueError as refused:
             fault = refused
-        if fault is None and tab.kept_chat is None:
-            tab.kept_chat = chat is not False
         card, _, _, *fitting = self.refresh(tab)
         if fault is not None:
-            status = tab.refuse(fault)
-            return NOTHING[0], status, *NOTHING[2:], card, gr.skip(), *fitting
-        return *self._shown(tab), card, gr.Timer(active=True), *fitting
+            return *on_status(tab.refuse(fault)), card, gr.skip(), *fitting
+        shown = placed(tab, tab.session, frame_of_end(tab.session))
+        return *shown, card, gr.Timer(active=True), *fitting
 
     def run(
         self, tab: Tab, request: gr.Request, prompt: Any, *values: Any
@@ -161,7 +152,7 @@ class Handlers:
 
         It is that of the list which the button stands in, whatever runs or is in focus.
         """
-        data = event._data if isinstance(event._data, dict) else {}
+        data = data_of(event)
         token_id, number, index = (data.get(name) for name in ("token", "run", "index"))
 
         def start(session: Session, wanted: GenerationSettings) -> Iterator[Event]:
@@ -176,20 +167,15 @@ class Handlers:
     def example(self, tab: Tab, label: Any) -> Updates:
         """Show the stored answer of an example, if the model in use wrote one."""
         example, session = ALL_EXAMPLES.get(str(label)), tab.session
-        stored = example and stored_answer(Path(tab.model).name, example)
+        stored = example and tab.stored_answer(example)
         if example is None or stored is None:
             return NOTHING
         tab.start()
-        place = tab.model, example.label
-        if place not in tab.examples:
-            tab.examples[place] = session.tree.add(stored.copy_of_run()).number
-        session.show(tab.examples[place])
-        status = Status(phase="done", words=STORED.format(seed=stored.run.seed))
-        tab.told = True
-        answers = answers_value(session, live=False, query=query_for(session))
-        assert session.transcript is not None, "it is shown"
-        spans = tab.drawn.stored(session.transcript, stored.spans)
-        return spans, status.value(), gr.Button(interactive=False), answers
+        tab.show_example(example.label, stored)
+        tab.runs.told = True
+        words = STORED.format(seed=stored.run.seed)
+        frame = Frame(status=Status(phase="done", words=words), run=session.transcript)
+        return placed(tab, session, frame, stored.spans)
 
     def open_file(self, tab: Tab, data: Any) -> Updates:
         """Take in a run or a tree of them that was saved before."""
@@ -200,19 +186,19 @@ class Handlers:
             tab.start()
             tab.session.open(what)
         except ValueError as fault:
-            return gr.skip(), tab.refuse(fault), gr.skip(), gr.skip()
-        return self._shown(tab)
+            return on_status(tab.refuse(fault))
+        return placed(tab, tab.session, frame_of_end(tab.session))
 
     def turn(self, tab: Tab, event: gr.EventData) -> Updates:
         """Show the answer before or after this one; the run that goes on stops."""
-        data = event._data if isinstance(event._data, dict) else {}
+        data = data_of(event)
         session, step = tab.session, data.get("step")
         version, last = session.version, len(session.tree.versions) - 1
         if version is None or step not in (-1, 1):
             return NOTHING
         tab.start()
         session.show(min(max(version.number + step, 0), last))
-        return self._shown(tab)
+        return placed(tab, session, frame_of_end(session))
 
     def count(self, tab: Tab, prompt: Any, chat: Any = None) -> str:
         """How many tokens a prompt has, beside what the model can see at once."""
@@ -273,91 +259,20 @@ class Handlers:
         self, tab: Tab, request: gr.Request, values: tuple[Any, ...], start: Start
     ) -> Iterator[Updates]:
         self.open_tabs.use(request.session_hash, tab)
-        number = tab.start()
-        try:
-            yield gr.skip(), STARTING.value(), gr.Button(interactive=True), gr.skip()
-            settings = self.settings_on_page(values)
-            yield from self._stream(tab, number, start(tab.session, settings))
-        except ValueError as fault:
-            told, stop = tab.refuse(fault), gr.Button(interactive=False)
-            yield gr.skip(), told, stop, gr.skip()
-        finally:
-            tab.end(number)
+        number, session = tab.start(), tab.session
+
+        def begin() -> Iterator[Event]:
+            return start(session, self.settings_on_page(values))
+
+        for frame in tab.runs.answer_click(number, session, begin):
+            yield placed(tab, session, frame)
         # When a run is over Gradio sends its last values once more, perhaps after those
         # of a later run; so the last ones must change nothing.
         yield NOTHING
 
-    def _stream(
-        self, tab: Tab, number: int, events: Iterator[Event]
-    ) -> Iterator[Updates]:
-        session, query = tab.session, None
-        assert session.transcript is not None, "a run has begun"
-        facts = facts_of(session.transcript, session.engine)
-        for event in paced(events, facts.note):
-            if number != tab.latest_run:
-                return  # a later run draws now
-            live = not isinstance(event, Finished)
-            query = query_for(session) if query is None else query
-            model = session.engine.model
-            yield (
-                tab.drawn.value(session.transcript, model, live),
-                run_status(event, facts).value(),
-                gr.skip() if live else gr.Button(interactive=False),
-                answers_value(session, live, query),
-            )
 
-    def _shown(self, tab: Tab) -> Updates:
-        """Output, status, Stop and answers of a run that is over."""
-        session = tab.session
-        run, status = session.transcript, engine_status(session.engine)
-        if run is not None:
-            facts = facts_of(run, session.engine)
-            end = run.finished or Finished(reason="cancelled")
-            status = run_status(end, facts)
-        return (
-            tab.drawn.value(run, session.engine.model, live=False),
-            status.value(),
-            gr.Button(interactive=False),
-            answers_value(session, live=False, query=query_for(session)),
-        )
-
-
-def query_for(session: Session) -> str | None:
-    """The address that asks for its latest run again; None before there is a model."""
-    run = session.transcript
-    if run is None or run.model is None:
-        return None
-    return query_of(run.prompt, run.settings, run.model.preset)
-
-
-def answers_value(session: Session, live: bool, query: str | None) -> dict[str, Any]:
-    """What assets/answers.js draws: which answer this is, and what can be done.
-
-    The browser keeps `query` from a run's beginning on, so that it is there if this
-    process, or the tab, does not live to its end. What is too long for an address has
-    "", and None is nothing new.
-    """
-    version = session.version
-    return {
-        "query": query,
-        "number": version.number + 1 if version else 0,
-        "count": len(session.tree.versions),
-        "live": live,
-        "parent": version.parent + 1 if version and version.parent is not None else 0,
-    }
-
-
-def _name(tab: Tab) -> str:
-    """What the model in use is called, before it is there."""
-    return Path(split_name(tab.model)[0]).name
-
-
-def _fitting(tab: Tab, chat: Any) -> Updates:
-    """Chat format and examples."""
-    model = tab.session.engine.model
-    examples = examples_for(_name(tab), model is None or has_chat_format(model))
-    labels = [gr.update(value=example.label) for example in examples]
-    return gr.update(**_fitting_chat(tab, model, chat)), *labels
+def _fit_of(tab: Tab) -> ModelFit:
+    return model_fit(split_name(tab.model)[0], tab.session.engine)
 
 
 def _slider(number: int, chosen: Any) -> dict[str, Any]:
@@ -367,15 +282,13 @@ def _slider(number: int, chosen: Any) -> dict[str, Any]:
     return update if there else update | {"value": number - 1}
 
 
-def _fitting_chat(
-    tab: Tab, model: MistralCausalLM | None, shown: Any
-) -> dict[str, Any]:
+def _chat_box(tab: Tab, fit: ModelFit, shown: Any) -> dict[str, Any]:
     """Empty and closed for a model without the format; then as it was before.
 
     It is put back until the page shows it: an answer about the model before may arrive
     after the first about this one.
     """
-    if model is not None and not has_chat_format(model):
+    if not fit.has_chat_format:
         tab.kept_chat = True if tab.kept_chat is None else tab.kept_chat
         return {"interactive": False, "value": False}
     if tab.kept_chat is not None and tab.kept_chat != shown:

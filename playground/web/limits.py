@@ -19,9 +19,9 @@ from playground.web.endpoints import (
     TEXTS_OF_ONE,
 )
 from playground.web.explore import panel_updates
-from playground.web.handlers import NOTHING
 from playground.web.listeners import Listeners
 from playground.web.places import Places
+from playground.web.run_updates import NOTHING, on_status
 from playground.web.tab import Tab
 from playground.web.turns import Turns
 
@@ -64,7 +64,7 @@ class Limits:
         reading = Turns(QUESTIONS_AT_ONCE)
         self.run = Admission(
             places=texts,
-            refuses=lambda tab, words: _on_status(tab.refuse(ValueError(words))),
+            refuses=lambda tab, words: on_status(tab.refuse(ValueError(words))),
             waits=_busy,
             nothing=NOTHING,
         )
@@ -103,12 +103,8 @@ def _count(names: Any) -> int:
     return min(max(1, len(names)), MAX_RUNS) if isinstance(names, list) else 1
 
 
-def _on_status(status: dict[str, Any]) -> Any:
-    return gr.skip(), status, gr.skip(), gr.skip()
-
-
 def _busy(_: Tab, words: str) -> Any:
-    return _on_status(Status(phase="busy", words=words).value())
+    return on_status(Status(phase="busy", words=words))
 
 
 def _compared(_: Tab, words: str) -> Any:
@@ -120,5 +116,4 @@ def _in_panel(tab: Tab, words: str) -> Any:
 
 
 def _beside_files(tab: Tab, words: str) -> Any:
-    tab.files += 1
-    return {"fault": words, "number": tab.files}
+    return {"fault": words, "number": tab.files.begin()}

@@ -7,9 +7,8 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
-from gradio.context import LocalContext
-
 from playground.web.addresses import address_of
+from playground.web.gradio_internals import caller
 
 SECONDS_UNHEARD = 15
 """After which what nobody listens to ends: one heartbeat of a stream."""
@@ -115,9 +114,8 @@ class Places:
                     self._held.remove(place)
 
     def _place_of_request(self) -> Place:
-        request = LocalContext.request.get(None)
+        request, event = caller()
         session = getattr(request, "session_hash", None)
-        event = LocalContext.event_id.get(None)
         return Place(address_of(request), 1, session, event, self.listeners)
 
     def _of_session(self, place: Place) -> list[Place]:

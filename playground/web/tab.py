@@ -1,12 +1,17 @@
 """One browser tab."""
 
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from playground.hosts.examples import StoredAnswer, stored_answer
 from playground.hosts.explorer import TABS, Explorer, Focus
+from playground.hosts.form import Example
+from playground.hosts.latest import Latest
+from playground.hosts.run_loop import RunLoop
 from playground.hosts.span_stream import SpanStream
-from playground.hosts.status import fault_status
+from playground.hosts.status import Status, fault_status
 from playground.session import Session
 from playground.session.comparison import Comparison
 from playground.views.comparison import ComparisonView
@@ -22,28 +27,23 @@ class Desk:
 
 
 class Tab:
-    """One browser tab: its sessions, the number of its latest run, what it looks at.
+    """One browser tab: its sessions, its runs, and what it looks at.
 
     Each model has a session of its own, so that going back to one finds its answers.
     Gradio gives each tab a deep copy of the value that the page was built with; a copy
-    of a `Tab` is a new one, with nothing in it.
+    of a `Tab` is a new one, with nothing in it. Its functions may run side by side.
     """
 
     def __init__(self, offer: Offer) -> None:
         self.offer = offer
-        self._desks: dict[str, Desk] = {}
         self.model = offer.first
-        self.latest_run = 0
-        self.questions = 0
-        """How many the open tab was asked; only the last one is answered."""
-        self.examples: dict[tuple[str, str], int] = {}
-        """Of each model and example, which run of its session the stored answer is."""
+        self.runs = RunLoop()
+        self.questions = Latest()
+        """What the open tab was asked; only the last one is answered."""
+        self.files = Latest()
+        """Each file that is asked for; a new number is a new file to the browser."""
         self.kept_chat: bool | None = None
         """What stood in the chat format's box before a model without one came."""
-        self.told = False
-        """Whether the status says something that has to be read first."""
-        self.files = 0
-        """How many were asked for; each new number is a new file to the browser."""
         self.opened = TABS[0]
         self.focus: Focus | None = None
         """The token that the tabs show and the text rings; None is the last one."""
@@ -54,6 +54,9 @@ class Tab:
         self.compared: ComparisonView | None = None
         """What its tab shows."""
         self.drawn = SpanStream()
+        self._desks: dict[str, Desk] = {}
+        self._examples: dict[tuple[str, str], int] = {}
+        self._changing = threading.Lock()
 
     def __deepcopy__(self, _memo: dict[int, Any]) -> "Tab":
         return Tab(self.offer)
@@ -74,11 +77,13 @@ class Tab:
 
     @property
     def _desk(self) -> Desk:
-        if self.model not in self._desks:
-            # The text on the page tells how likely each token was.
-            session = Session(self.offer.engine(self.model), record=True)
-            self._desks[self.model] = Desk(session, Explorer(session))
-        return self._desks[self.model]
+        model = self.model
+        with self._changing:
+            if model not in self._desks:
+                # The text on the page tells how likely each token was.
+                session = Session(self.offer.engine(model), record=True)
+                self._desks[model] = Desk(session, Explorer(session))
+            return self._desks[model]
 
     @property
     def link_name(self) -> str:
@@ -107,33 +112,44 @@ class Tab:
                 return True
         return False
 
-    def start(self) -> int:
-        """End the run before, if any, and number the new one."""
-        self.latest_run += 1  # first: what the run before says from now on is not drawn
-        self.questions += 1  # nor is what was asked about its tokens
-        self.focus, self.told = None, False
-        self.stop()
-        return self.latest_run
+    def stored_answer(self, example: Example) -> StoredAnswer | None:
+        """What the model in use has written to an example, if that is stored."""
+        return stored_answer(Path(self.model).name, example)
 
-    def refuse(self, fault: ValueError) -> dict[str, Any]:
+    def show_example(self, label: str, answer: StoredAnswer) -> None:
+        """Show the stored answer to an example; it is one run of the session."""
+        place, session = (self.model, label), self.session
+        with self._changing:
+            if place not in self._examples:
+                added = session.tree.add(answer.copy_of_run())
+                self._examples[place] = added.number
+        session.show(self._examples[place])
+
+    def start(self) -> int:
+        """End the run before, if any; the number of the one that may follow."""
+        number = self.runs.end(self.session)
+        self.questions.begin()  # nor is what was asked about its tokens answered
+        self.focus = None
+        self._stop_comparison()
+        return number
+
+    def refuse(self, fault: ValueError) -> Status:
         """A status with the words of `fault`, which stay while a model still loads."""
-        self.told = True
-        return fault_status(fault).value()
+        self.runs.told = True
+        return fault_status(fault)
 
     def stop(self) -> None:
         """End what this tab has running; the texts made so far stay."""
         self.session.stop()
-        if self.comparison is not None:
-            self.comparison.stop()
+        self._stop_comparison()
 
     def leave(self) -> None:
         """Nobody looks at it any more."""
-        self.questions += 1  # what is read for its open tab ends
+        self.questions.begin()  # what is read for its open tab ends
         self.stop()
         for explorer in self.explorers:
             explorer.forget()
 
-    def end(self, run: int) -> None:
-        """Run `run` is over, or nobody listens to it; a later one goes on."""
-        if run == self.latest_run:
-            self.session.stop()
+    def _stop_comparison(self) -> None:
+        if (comparison := self.comparison) is not None:
+            comparison.stop()

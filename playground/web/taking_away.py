@@ -4,6 +4,7 @@ import base64
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Self
 
 from playground.exports import (
@@ -122,6 +123,7 @@ def download_value(made: Sequence[Made], number: int) -> dict[str, Any]:
     return {"files": files, "number": number}
 
 
+@lru_cache(32)  # asked at every update of a run
 def query_of(prompt: str, settings: GenerationSettings, preset: str) -> str:
     """The link's query, "" if the prompt is too long for one."""
     try:

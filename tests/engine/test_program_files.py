@@ -137,3 +137,28 @@ def test_jax_keeps_its_programs_here_and_builds_a_damaged_one_again(tmp_path):
         timeout=60,
     )
     assert done.returncode == 0, done.stderr
+
+
+MOVED = """
+import jax
+from jax._src import compilation_cache
+assert jax.__version__ == "0.10.2", "Look at `use_program_files` again."
+del compilation_cache.get_file_cache
+from playground.engine import keep_programs
+keep_programs()
+print(jax.config.jax_compilation_cache_dir)
+"""
+
+
+def test_a_jax_that_moved_its_hook_starts_and_says_so(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", MOVED],
+        env={**os.environ, "PLAYGROUND_CACHE_DIR": str(tmp_path)},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == str(tmp_path / "xla")
+    assert "JAX keeps compiled programs in files of its own" in done.stderr

@@ -13,13 +13,16 @@ import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.metadata import version
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from kagglehub import clients
 
 from playground.models import MistralCausalLM
-from playground.presets import LoadError, resolve
+from playground.presets import LoadError, resolve, say_nothing
+from playground.presets.downloads import kaggle as kaggle_module
 from playground.presets.downloads.kaggle import is_on_this_machine
 from playground.presets.memory import require_memory
 from playground.system import free_memory
@@ -346,3 +349,13 @@ def test_without_kaggle_the_message_says_what_to_check(load, settings):
     message = load()
     assert "is not whole on this machine, and Kaggle cannot be reached" in message
     assert "proxy" in message
+
+
+def test_a_client_that_moved_its_bars_downloads_without_them(monkeypatch):
+    assert version("kagglehub") == "1.0.2", "Look at `_telling` again."
+    assert {"tqdm", "already_printed_version_warning"} <= vars(clients).keys()
+    another = SimpleNamespace()
+    monkeypatch.setattr(kaggle_module, "clients", another)
+    with kaggle_module._telling("config.json", say_nothing):
+        assert vars(another) == {}
+    assert vars(another) == {}

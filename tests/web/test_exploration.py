@@ -9,8 +9,8 @@ import pytest
 from playground.controls import CONTROLS
 from playground.hosts.explorer import Explorer
 from playground.hosts.form import SHOWN
-from playground.web.handlers import NOTHING
 from playground.web.offer import Offer
+from playground.web.run_updates import NOTHING
 from playground.web.tab import Tab
 from tests.screen import spans_in
 

@@ -10,8 +10,8 @@ from playground.controls import BY_NAME
 from playground.exports import from_query
 from playground.hosts.form import KNOBS, SHOWN, sampler_in_words
 from playground.web import build
-from playground.web.handlers import answers_value, query_for
 from playground.web.offer import Offer
+from playground.web.run_updates import answers_value, query_for
 from playground.web.tab import Tab
 from tests.scripted import Scripted, scripted_model
 

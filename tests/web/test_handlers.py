@@ -7,10 +7,11 @@ import pytest
 
 from playground.controls import CONTROLS
 from playground.hosts.form import SHOWN
-from playground.web.handlers import NOTHING, Handlers
+from playground.web.handlers import Handlers
 from playground.web.limits import Limits
 from playground.web.listeners import Listeners
 from playground.web.offer import Offer
+from playground.web.run_updates import NOTHING
 from playground.web.tab import Tab
 from tests.screen import spans_in, text_of
 from tests.scripted import loading
@@ -66,7 +67,7 @@ def test_a_run_whose_place_was_taken_draws_nothing_more(scripted, run):
 
 def test_a_new_run_counts_before_the_old_one_is_stopped(tab):
     counted = []
-    tab.session.stop = lambda: counted.append(tab.latest_run)
+    tab.session.stop = lambda: counted.append(tab.runs.latest.number)
     tab.start()
     assert counted == [1]
 

@@ -13,6 +13,7 @@ import pytest
 
 from playground.session import start_engine
 from playground.web import build
+from playground.web.gradio_internals import Caller
 from playground.web.limits import PAGES_OF_ONE, SILENT_PAGES_OF_ONE
 from playground.web.listeners import Listeners
 from playground.web.places import NoPlace, Places
@@ -264,13 +265,7 @@ def place_of(places, session, monkeypatch, **more):
     request = SimpleNamespace(
         client=SimpleNamespace(host=more.pop("host", "here")), session_hash=session
     )
-    monkeypatch.setattr(
-        "playground.web.places.LocalContext",
-        SimpleNamespace(
-            request=SimpleNamespace(get=lambda _: request),
-            event_id=SimpleNamespace(get=lambda _: None),
-        ),
-    )
+    monkeypatch.setattr("playground.web.places.caller", lambda: Caller(request))
     taken = places.taken(**more)
     return taken, taken.__enter__()
 

@@ -212,7 +212,7 @@ def test_a_panel_whose_model_could_not_be_loaded_tries_again(preset, monkeypatch
     panel.generate("the sea", max_new_tokens=2)
     assert panel.join(60)
     assert panel.run.finished.reason == "length"
-    wait_for(lambda: panel._knows_model)
+    wait_for(lambda: panel._fit.is_there)
     assert "3 layers" in panel._card.value
     engines.borrow(preset)  # for the fixture
     panel.close()

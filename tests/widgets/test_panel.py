@@ -9,8 +9,9 @@ import ipywidgets
 import pytest
 
 import widgets
-from playground.engine import Finished
 from playground.hosts.form import COMPLETIONS
+from playground.hosts.run_loop import Frame
+from playground.hosts.status import Status
 from tests.scripted import ANSWER, Scripted, loading, ready, scripted_model
 from widgets import panel as panel_module
 
@@ -67,10 +68,10 @@ def test_a_second_run_takes_the_place_of_the_first(panel, scripted):
 
 def test_what_an_older_run_says_late_is_not_drawn(panel, scripted):
     panel.generate("First")
-    old, number = panel.run, panel._number
+    old = panel.run
     panel.generate("Second")
     scripted.allow(1)
-    panel._listen(number, old, iter([Finished(reason="error", message="late")]))
+    panel._listen(iter([Frame(status=Status(phase="error", words="late"))]), old)
     assert status(panel) != "late"
     assert not panel.form.stop_button.disabled
     assert panel.run is not old

@@ -145,19 +145,23 @@ class _Model:
 def _telling(file: str, progress: Progress) -> Iterator[None]:
     """The client tells `progress` how far it is.
 
-    By itself it draws bars, and writes to standard output, where answers go.
+    By itself it draws bars, and writes to standard output, where answers go. Neither is
+    a documented part of it: a version that moved one downloads all the same.
     """
     logger = logging.getLogger("kagglehub")
-    level, bar = logger.level, clients.tqdm
-    warned = clients.already_printed_version_warning
+    told = {
+        "tqdm": bar_class(file, progress),
+        "already_printed_version_warning": True,
+    }
+    before = {name: vars(clients)[name] for name in told if name in vars(clients)}
+    level = logger.level
     logger.setLevel(logging.ERROR)
-    clients.tqdm = bar_class(file, progress)
-    clients.already_printed_version_warning = True
+    vars(clients).update({name: told[name] for name in before})
     try:
         yield
     finally:
         logger.setLevel(level)
-        clients.tqdm, clients.already_printed_version_warning = bar, warned
+        vars(clients).update(before)
 
 
 def _size(file: Path) -> int:
