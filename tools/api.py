@@ -183,11 +183,12 @@ def _settings(definition: griffe.Class) -> str:
         return ""
     made = getattr(import_module(definition.module.path), definition.name)
     types = {n: _type(m) for base in declared for n, m in base.members.items()}
-    lines = (
-        f"# {_bounds(BY_NAME[each.name], definition)}{BY_NAME[each.name].help}\n"
-        f"{each.name}: {types[each.name]} = {each.default!r}".replace("'", '"')
-        for each in fields(made)
-    )
+    lines = []
+    for each in fields(made):
+        control = BY_NAME[each.name]
+        lines.append(f"# {_bounds(control, definition)}{control.help}")
+        value = f"{each.name}: {types[each.name]} = {each.default!r}"
+        lines.append(value.replace("'", '"'))
     return "\n".join(lines)
 
 

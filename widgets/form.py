@@ -26,8 +26,8 @@ from playground.hosts.form import (
     without_hidden,
 )
 from playground.hosts.model_fit import ModelFit
-from playground.sampler_choice import chain_of_preset
 from playground.samplers import PRESETS
+from playground.samplers.choice import chain_of_preset
 from playground.settings import GenerationSettings
 from widgets.fields import Field, field
 

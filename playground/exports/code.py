@@ -8,8 +8,8 @@ from typing import Any
 
 from playground.controls import BY_NAME, DRAWING
 from playground.exports.replay import settings_to_replay
-from playground.sampler_choice import sampler_of
 from playground.samplers import Sampler
+from playground.samplers.choice import sampler_of
 from playground.tokenizers import Tokenizer
 from playground.transcript import ModelFacts, Transcript
 

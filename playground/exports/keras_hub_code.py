@@ -10,13 +10,13 @@ from typing import Any
 from playground.controls import BY_NAME
 from playground.exports.code import call, facts_of
 from playground.presets import PRESETS
-from playground.sampler_choice import sampler_of
 from playground.samplers import (
     BeamValues,
     ContrastiveValues,
     SamplerValues,
     active_cuts,
 )
+from playground.samplers.choice import sampler_of
 from playground.samplers.values import numbers_on
 from playground.tokenizers import Tokenizer
 from playground.transcript import ModelFacts, Transcript

@@ -15,7 +15,7 @@ from playground.exports.code import (
     run_code,
     sampler_import,
 )
-from playground.sampler_choice import is_search
+from playground.samplers.choice import is_search
 from playground.tokenizers import Tokenizer
 from playground.transcript import Transcript
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from playground.models import MistralCausalLM
 from playground.models.answers import text_so_far
-from playground.sampler_choice import sampler_of
+from playground.samplers.choice import sampler_of
 from playground.settings import GenerationSettings
 from playground.transcript import Transcript
 

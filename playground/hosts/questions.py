@@ -18,8 +18,8 @@ from playground.models.chat_format import uses_chat_format
 from playground.models.interpretability.predictions import text_numbers
 from playground.models.interpretability.text_reading import check_text
 from playground.models.prompting import draw_seed, make_request
-from playground.sampler_choice import is_search, sampler_of
 from playground.samplers import SamplerValues
+from playground.samplers.choice import is_search, sampler_of
 from playground.session import MAX_PROMPT_CHARACTERS
 from playground.settings import GenerationSettings
 from playground.tokenizers import Tokenizer

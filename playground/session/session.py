@@ -18,7 +18,7 @@ from playground.models import MistralCausalLM
 from playground.models.answers import NewText, with_text
 from playground.models.chat_format import uses_chat_format
 from playground.models.prompting import draw_seed, make_request
-from playground.sampler_choice import sampler_of
+from playground.samplers.choice import sampler_of
 from playground.settings import GenerationSettings
 from playground.transcript import KeptEvents, ModelFacts, Transcript, leave_out
 from playground.transcript.answer_tree import MAX_RUNS, AnswerTree, Version

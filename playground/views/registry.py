@@ -13,8 +13,8 @@ from typing import Any
 from playground.models import text_numbers
 from playground.models.interpretability.greedy_texts import greedy_texts
 from playground.models.places import whole
-from playground.sampler_choice import is_search, sampler_of
 from playground.samplers import SamplerValues
+from playground.samplers.choice import is_search, sampler_of
 from playground.views.attention import (
     AttentionView,
     LayerView,

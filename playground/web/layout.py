@@ -29,8 +29,8 @@ from playground.hosts.form import (
 )
 from playground.hosts.model_card import model_card
 from playground.hosts.status import engine_status
-from playground.sampler_choice import chain_of_preset
 from playground.samplers import PRESETS
+from playground.samplers.choice import chain_of_preset
 from playground.views.token_spans import SCORES
 from playground.web.components import to_component
 from playground.web.handlers import Handlers

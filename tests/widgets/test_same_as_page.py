@@ -12,7 +12,7 @@ from playground.controls import BY_NAME
 from playground.hosts.explorer import TABS, Focus
 from playground.hosts.form import EXAMPLES, SHOWN, as_typed, read_value
 from playground.presets import say_nothing
-from playground.sampler_choice import sampler_of
+from playground.samplers.choice import sampler_of
 from playground.settings import GenerationSettings
 from playground.views.labels import labels
 from playground.views.registry import HINTS, choices_of

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from playground.controls import BY_NAME, SAMPLERS
-from playground.sampler_choice import chain_of_preset, is_search, sampler_of
 from playground.samplers import (
     PRESETS,
     BeamSampler,
@@ -19,6 +18,7 @@ from playground.samplers import (
     TopKSampler,
     TopPSampler,
 )
+from playground.samplers.choice import chain_of_preset, is_search, sampler_of
 from playground.settings import GenerationSettings
 
 EVERY_KNOB: dict[str, Any] = {
