@@ -93,7 +93,7 @@ function choose(span) {
   const inPrompt = span.parentNode === parts.prompt;
   place = { part: inPrompt ? "prompt" : "answer", index };
   ring();
-  voice.textContent = `${inPrompt ? "Prompt token" : "Token"} ${index + 1} of ${spans.length}: ${span.title}`;
+  voice.textContent = `${inPrompt ? "Token" : "New token"} ${index}: ${span.title}`;
   tellSoon(index, inPrompt);
 }
 

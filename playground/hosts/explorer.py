@@ -122,11 +122,11 @@ class Explorer:
         return before + focus.index
 
     def name(self, focus: Focus) -> str:
-        """`Token 12 “␣the”, new token 3`."""
+        """`Token 12, new token 3: ␣the`."""
         at, subject = self.position(focus), self.subject
         part = "of the prompt" if focus.in_prompt else f"new token {focus.index:,}"
         (label,) = labels(subject.tokenizer, [subject.text_ids[at]])
-        return f"Token {at:,} “{label}”, {part}"
+        return f"Token {at:,}, {part}: {label}"
 
     def tab(
         self,

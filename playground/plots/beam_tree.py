@@ -10,6 +10,7 @@ from playground.plots.drawing import draw
 from playground.plots.lettering import printable
 from playground.plots.marks import key, swatch
 from playground.plots.style import Style
+from playground.views.amounts import bits
 from playground.views.beam_tree import FATES, BeamNode, BeamTreeView, Fate
 
 STEPS_NARROW = 5
@@ -51,7 +52,7 @@ def draw_beam_tree(view: BeamTreeView, figure: Figure, style: Style) -> str:
     key(figure, [_swatch(fate, style) for fate in FATES if fate in fates], style)
     return (
         f"Under each token the log-probability of its whole text; the best has "
-        f"{view.log_probability:.2f} nats. ■ ends a text."
+        f"{bits(view.log_probability):.2f} bits. ■ ends a text."
     )
 
 
@@ -108,5 +109,5 @@ def _draw_node(
         "in_layout": False,
     }
     axes.text(step, rank - 0.02, name, size=style.small, va="bottom", **both)
-    number = f"{node.log_probability:.2f}"
+    number = f"{bits(node.log_probability):.2f}"
     axes.text(step, rank + 0.06, number, size=style.small - 1, va="top", **both)

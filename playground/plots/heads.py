@@ -30,7 +30,7 @@ def draw_head_finder(view: HeadFinderView, figure: Figure, style: Style) -> str:
     figure.set_figheight(1.2 + lines * height)
     grid = figure.subplots(lines, across, squeeze=False, sharex=True, sharey=True)
     for axes, (name, words) in zip(grid.flat, PATTERNS.items(), strict=True):
-        numbers = getattr(view, name)
+        numbers = view.shown(name)
         norm = shares() if name in SHARES else Normalize(0, _highest(view, name))
         image = field(axes, numbers, style, norm)
         bar = figure.colorbar(image, ax=axes, aspect=12, pad=0.03)
@@ -88,7 +88,7 @@ def draw_mass_cut(view: MassCutView, figure: Figure, style: Style) -> str:
     number = len(view.labels)
     places = np.arange(number)
     text.fill_between(places, view.by_position, color=style.accent, step="mid", lw=0)
-    if view.binds:
+    if view.hides:
         text.axvline(view.sliding_window - 0.5, color=style.warm, lw=1.2)
         words = (
             f"All heads; from the line on the window of {view.sliding_window:,} is full"

@@ -7,19 +7,20 @@ from playground.plots.drawing import draw
 from playground.plots.lettering import printable
 from playground.plots.marks import key, letter, swatch, token_ticks
 from playground.plots.style import Style
+from playground.views.amounts import bits
 from playground.views.salience import SalienceView
 
 
 @draw.register
 def draw_salience(view: SalienceView, figure: Figure, style: Style) -> str:
-    """A bar for each token that the probability can hang on."""
+    """A bar for each token that the probability can depend on."""
     figure.set_figheight(3.9 if style.narrow else 3.6)
     axes = figure.subplots()
-    number, nats = len(view.labels), view.gradient_times_input
+    number, amounts = len(view.labels), bits(view.gradient_times_input)
     at = np.arange(number)
-    sides = ((nats > 0, style.accent, ""), (nats < 0, style.warm, "///"))
+    sides = ((amounts > 0, style.accent, ""), (amounts < 0, style.warm, "///"))
     for side, color, hatch in sides:
-        bars = axes.bar(at[side], nats[side], width=0.85, color=color)
+        bars = axes.bar(at[side], amounts[side], width=0.85, color=color)
         for bar in bars:
             bar.set(hatch=hatch, edgecolor=style.paper, linewidth=0)
     axes.axhline(0, color=style.muted, lw=0.8)
@@ -32,7 +33,7 @@ def draw_salience(view: SalienceView, figure: Figure, style: Style) -> str:
         right = seen_from > number / 2
         side_of = "right" if right else "left"
         letter(axes, place, words, style, ha=side_of, va="top", transform=across)
-    axes.set(xlim=(-0.6, number - 0.4), ylabel="gradient times input (nats)")
+    axes.set(xlim=(-0.6, number - 0.4), ylabel="gradient times input (bits)")
     fits = token_ticks(axes.xaxis, view.labels, style, 22 if style.narrow else 56)
     axes.set_xlabel("" if fits else "position (tokens)")
     axes.spines[["top", "right", "bottom"]].set_visible(False)

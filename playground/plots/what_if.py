@@ -7,15 +7,16 @@ from matplotlib.figure import Figure
 from playground.plots.drawing import draw
 from playground.plots.marks import letter
 from playground.plots.style import Style
+from playground.views.amounts import bits
 from playground.views.what_if import WhatIfView
 
 
 @draw.register
 def draw_what_if(view: WhatIfView, figure: Figure, style: Style) -> str:
-    """Loss, change of the next token, and how long greedy text stays the same."""
+    """Surprisal, change of the next token, and how long greedy text stays the same."""
     panels = [
-        ("loss (nats a token)", view.loss),
-        ("change of the next token (nats)", view.mean_divergence),
+        ("surprisal (bits a token)", bits(view.loss)),
+        ("change of the next token (bits)", bits(view.mean_divergence)),
     ]
     if len(view.greedy) > 1 and view.own in view.greedy:
         panels.append(("greedy tokens until they differ", _agreeing(view)))

@@ -1,6 +1,7 @@
 """Probabilities and information as they are written under a picture."""
 
 import math
+from typing import Any
 
 BITS_PER_NAT = 1 / math.log(2)
 
@@ -28,8 +29,11 @@ def rough_percent(share: float) -> str:
     return percent(share) if rounded in ("0%", "100%") else rounded
 
 
-def bits(nats: float) -> float:
-    """Information of `nats` in bits."""
+def bits(nats: Any) -> Any:
+    """Information of `nats`, a number or an array, in bits.
+
+    Arrays of views are in nats, as their formulas; words, tables and pictures in bits.
+    """
     return nats * BITS_PER_NAT
 
 

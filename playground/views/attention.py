@@ -99,21 +99,17 @@ class AttentionView:
 
     def table(self) -> Table:
         """Each unit's strongest links as a query."""
-        by = self.units.by
-        links = self.looks_at
-        places = np.argwhere(links.positions >= 0)
-        return Table(
-            columns=("position", by, "looks at position", f"looks at {by}", "weight"),
-            rows=tuple(
-                (
-                    int(query),
-                    self.labels[query],
-                    int(links.positions[query, i]),
-                    self.labels[links.positions[query, i]],
-                    float(links.weights[query, i]),
-                )
-                for query, i in places
-            ),
+        by, names, links = self.units.by, self.labels, self.looks_at
+        queries, places = np.nonzero(links.positions >= 0)
+        keys = links.positions[queries, places]
+        return Table.of(
+            {
+                "position": queries,
+                by: [names[query] for query in queries],
+                "looks at position": keys,
+                f"looks at {by}": [names[key] for key in keys],
+                "weight": links.weights[queries, places],
+            }
         )
 
 
@@ -162,13 +158,14 @@ class LayerView:
 
     def table(self) -> Table:
         """The attention of each head from each stretch to each one that it sees."""
-        names = self.units.labels
-        return Table(
-            columns=("head", "from tokens", "to tokens", "weight"),
-            rows=tuple(
-                (int(h), names[q], names[k], float(self.weights[h, q, k]))
-                for h, q, k in np.argwhere(self.weights > 0)
-            ),
+        names, (heads, queries, keys) = self.units.labels, np.nonzero(self.weights > 0)
+        return Table.of(
+            {
+                "head": heads,
+                "from tokens": [names[query] for query in queries],
+                "to tokens": [names[key] for key in keys],
+                "weight": self.weights[heads, queries, keys],
+            }
         )
 
 

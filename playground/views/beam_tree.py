@@ -15,6 +15,7 @@ from typing import Literal
 from playground.engine import Beam, Beams
 from playground.models.places import whole
 from playground.tokenizers import Tokenizer
+from playground.views.amounts import bits
 from playground.views.labels import labels
 from playground.views.view import Table
 
@@ -78,29 +79,23 @@ class BeamTreeView:
         )
         return (
             f"The best text ends in {''.join(self.best_text[-8:])}, with a "
-            f"log-probability of {self.log_probability:.2f} nats. "
+            f"log-probability of {bits(self.log_probability):.2f} bits. "
             f"Other nodes: {others or 'none'}."
         )
 
     def table(self) -> Table:
-        return Table(
-            columns=(
-                *("node", "after node", "step", "token", "id"),
-                *("log-probability (nats)", "fate", "ended"),
-            ),
-            rows=tuple(
-                (
-                    n,
-                    "" if node.parent is None else node.parent,
-                    node.step,
-                    node.label,
-                    node.token_ids[-1],
-                    node.log_probability,
-                    FATES[node.fate],
-                    "ended" if node.is_finished else "",
-                )
-                for n, node in enumerate(self.nodes)
-            ),
+        nodes = self.nodes
+        return Table.of(
+            {
+                "node": range(len(nodes)),
+                "after node": ["" if n.parent is None else n.parent for n in nodes],
+                "step": [node.step for node in nodes],
+                "token": [node.label for node in nodes],
+                "id": [node.token_ids[-1] for node in nodes],
+                "log-probability (bits)": [bits(n.log_probability) for n in nodes],
+                "fate": [FATES[node.fate] for node in nodes],
+                "ended": ["ended" if node.is_finished else "" for node in nodes],
+            }
         )
 
 

@@ -79,7 +79,7 @@ class CandidatesView:
 
     @property
     def title(self) -> str:
-        return f"What new token {self.index + 1:,} was chosen from"
+        return f"What new token {self.index:,} was chosen from"
 
     def words(self) -> str:
         chosen = self.chosen

@@ -79,24 +79,18 @@ class ComparisonView:
         return f"{same}; then come {'; '.join(then)}."
 
     def table(self) -> Table:
-        return Table(
-            columns=(
-                *("settings", "new tokens", "perplexity", "distinct-1", "distinct-2"),
-                *("leaves the first at", "ended", "text"),
-            ),
-            rows=tuple(
-                (
-                    run.name,
-                    run.summary.num_tokens,
-                    _cell(run.summary.perplexity),
-                    _cell(run.summary.distinct_1),
-                    _cell(run.summary.distinct_2),
-                    _cell(run.diverges_at),
-                    run.end,
-                    run.text,
-                )
-                for run in self.runs
-            ),
+        summaries = [run.summary for run in self.runs]
+        return Table.of(
+            {
+                "settings": [run.name for run in self.runs],
+                "new tokens": [summary.num_tokens for summary in summaries],
+                "perplexity": [_cell(summary.perplexity) for summary in summaries],
+                "distinct-1": [_cell(summary.distinct_1) for summary in summaries],
+                "distinct-2": [_cell(summary.distinct_2) for summary in summaries],
+                "leaves the first at": [_cell(run.diverges_at) for run in self.runs],
+                "ended": [run.end for run in self.runs],
+                "text": [run.text for run in self.runs],
+            }
         )
 
 

@@ -43,7 +43,7 @@ class ContrastiveView:
 
     @property
     def title(self) -> str:
-        return f"Contrastive search, new token {self.index + 1:,}: likely but not alike"
+        return f"Contrastive search, new token {self.index:,}: likely but not alike"
 
     def words(self) -> str:
         n = self.chosen
@@ -61,24 +61,18 @@ class ContrastiveView:
         )
 
     def table(self) -> Table:
-        return Table(
-            columns=(
-                *("token", "id", "probability", "similarity"),
-                *("confidence", "penalty", "score", "chosen"),
-            ),
-            rows=tuple(
-                (
-                    self.labels[n],
-                    each.token_id,
-                    each.probability,
-                    each.similarity,
-                    self.confidence(n),
-                    self.penalty(n),
-                    each.score,
-                    "chosen" if n == self.chosen else "",
-                )
-                for n, each in enumerate(self.candidates)
-            ),
+        places = range(len(self.candidates))
+        return Table.of(
+            {
+                "token": self.labels,
+                "id": [each.token_id for each in self.candidates],
+                "probability": [each.probability for each in self.candidates],
+                "similarity": [each.similarity for each in self.candidates],
+                "confidence": map(self.confidence, places),
+                "penalty": map(self.penalty, places),
+                "score": [each.score for each in self.candidates],
+                "chosen": ["chosen" if n == self.chosen else "" for n in places],
+            }
         )
 
 

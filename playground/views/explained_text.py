@@ -38,7 +38,7 @@ def check_labels(explained: Explained, labels: Sequence[str]) -> None:
 
 
 def window_words(sliding_window: int, num_tokens: int) -> str:
-    """A window in words: one that is not shorter than the text does not bind."""
+    """A window in words; one that is not shorter than the text hides nothing."""
     if sliding_window >= num_tokens:
-        return "a window that does not bind"
+        return "a window that holds the whole text"
     return f"a window of {counted(sliding_window, 'token')}"

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from playground.models import AttentionBlock, Explained
 from playground.models.places import places, whole
-from playground.views.amounts import percent
+from playground.views.amounts import bits, percent
 from playground.views.explained_text import (
     Progress,
     Stopped,
@@ -40,7 +40,7 @@ PATTERNS = {
     "induction": "induction",
     "first_token": "first token",
     "itself": "itself",
-    "entropy": "entropy (nats)",
+    "entropy": "entropy (bits)",
     "mean_distance": "mean distance (tokens)",
 }
 """Field of `HeadFinderView` -> what it is called."""
@@ -107,15 +107,23 @@ class HeadFinderView:
 
     def table(self) -> Table:
         """A row for each head; "-" where no query counts."""
-        numbers = [getattr(self, pattern) for pattern in PATTERNS]
-        return Table(
-            columns=("layer", "head", *PATTERNS.values()),
-            rows=tuple(
-                (layer, head, *(_cell(each[i, head]) for each in numbers))
-                for i, layer in enumerate(self.layers)
-                for head in range(self.previous_token.shape[1])
-            ),
+        layers, heads = np.indices(self.previous_token.shape).reshape(2, -1)
+        return Table.of(
+            {
+                "layer": [self.layers[layer] for layer in layers],
+                "head": heads,
+                **{
+                    name: map(_cell, self.shown(pattern).ravel().tolist())
+                    for pattern, name in PATTERNS.items()
+                },
+            }
         )
+
+    def shown(self, pattern: str) -> Floats:
+        """The numbers [L, Q] of one of PATTERNS as they are told: entropies in bits."""
+        numbers: Floats = getattr(self, pattern)
+        in_bits: Floats = bits(numbers)
+        return in_bits if pattern == "entropy" else numbers
 
 
 def head_finder_view(

@@ -94,19 +94,15 @@ class HeadGroupsView:
 
     def table(self) -> Table:
         """Each pair of heads once."""
-        size = self.group_size
         first, second = np.triu_indices(len(self.likeness), 1)
-        return Table(
-            columns=("head", "other head", "same key/value head", "likeness"),
-            rows=tuple(
-                (a, b, "yes" if a // size == b // size else "no", float(likeness))
-                for a, b, likeness in zip(
-                    first.tolist(),
-                    second.tolist(),
-                    self.likeness[first, second],
-                    strict=True,
-                )
-            ),
+        shared = first // self.group_size == second // self.group_size
+        return Table.of(
+            {
+                "head": first,
+                "other head": second,
+                "same key/value head": ["yes" if each else "no" for each in shared],
+                "likeness": self.likeness[first, second],
+            }
         )
 
 

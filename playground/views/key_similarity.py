@@ -67,18 +67,15 @@ class KeySimilarityView:
 
     def table(self) -> Table:
         """Each token and the one most like it."""
-        return Table(
-            columns=(
-                "position",
-                "token",
-                "most like position",
-                "token there",
-                "cosine",
-            ),
-            rows=tuple(
-                (i, self.labels[i], j, self.labels[j], float(self.cosine[i, j]))
-                for i, j in enumerate(self.nearest)
-            ),
+        tokens, nearest = np.arange(len(self.labels)), self.nearest
+        return Table.of(
+            {
+                "position": tokens,
+                "token": self.labels,
+                "most like position": nearest,
+                "token there": [self.labels[other] for other in nearest],
+                "cosine": self.cosine[tokens, nearest],
+            }
         )
 
 

@@ -80,23 +80,20 @@ class LogitLensView:
 
     def table(self) -> Table:
         """The likeliest token of each layer and position, and how the real one does."""
-        columns = ("layer", "position", "token", "likeliest next", "probability")
-        return Table(
-            columns=(*columns, "real next", "its probability", "its rank"),
-            rows=tuple(
-                (
-                    layer_name(layer),
-                    position,
-                    self.labels[n],
-                    self.top_labels[i][n][0],
-                    float(self.top_probabilities[i, n, 0]),
-                    self.target_labels[n],
-                    float(self.target_probability[i, n]),
-                    int(self.target_rank[i, n]),
-                )
-                for i, layer in enumerate(self.layers)
-                for n, position in enumerate(self.positions)
-            ),
+        layers, at = np.indices(self.target_rank.shape).reshape(2, -1).tolist()
+        return Table.of(
+            {
+                "layer": [layer_name(self.layers[i]) for i in layers],
+                "position": [self.positions[n] for n in at],
+                "token": [self.labels[n] for n in at],
+                "likeliest next": [
+                    self.top_labels[i][n][0] for i, n in zip(layers, at, strict=True)
+                ],
+                "probability": self.top_probabilities[:, :, 0].ravel(),
+                "real next": [self.target_labels[n] for n in at],
+                "its probability": self.target_probability.ravel(),
+                "its rank": self.target_rank.ravel(),
+            }
         )
 
 

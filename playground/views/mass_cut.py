@@ -43,14 +43,14 @@ class MassCutView:
     mass: Floats
 
     @property
-    def binds(self) -> bool:
+    def hides(self) -> bool:
         """Whether any token is further back than the window."""
         return self.sliding_window < len(self.labels)
 
     @property
     def by_head(self) -> Floats:
         """The mean [L, Q] over the positions that do not see everything."""
-        if not self.binds:
+        if not self.hides:
             return np.zeros(self.mass.shape[:2], np.float32)
         mean: Floats = self.mass[:, :, self.sliding_window :].mean(axis=2)
         return mean
@@ -67,7 +67,7 @@ class MassCutView:
 
     def words(self) -> str:
         window = window_words(self.sliding_window, len(self.labels))
-        if not self.binds:
+        if not self.hides:
             return (
                 f"{counted(len(self.labels), 'token')} under {window}: nothing is cut, "
                 "as every token sees all tokens before it."
@@ -87,25 +87,17 @@ class MassCutView:
 
     def table(self) -> Table:
         """Each head's mean, and the position where it loses most."""
-        mean, most, where = (
-            self.by_head,
-            self.mass.max(axis=2),
-            self.mass.argmax(axis=2),
-        )
-        return Table(
-            columns=("layer", "head", "mean share cut", "largest", "at", "token"),
-            rows=tuple(
-                (
-                    layer,
-                    head,
-                    float(mean[i, head]),
-                    float(most[i, head]),
-                    int(where[i, head]),
-                    self.labels[where[i, head]],
-                )
-                for i, layer in enumerate(self.layers)
-                for head in range(self.mass.shape[1])
-            ),
+        layers, heads = np.indices(self.mass.shape[:2]).reshape(2, -1)
+        where = self.mass.argmax(axis=2).ravel()
+        return Table.of(
+            {
+                "layer": [self.layers[layer] for layer in layers],
+                "head": heads,
+                "mean share cut": self.by_head.ravel(),
+                "largest": self.mass.max(axis=2).ravel(),
+                "at": where,
+                "token": [self.labels[position] for position in where],
+            }
         )
 
 

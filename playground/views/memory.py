@@ -6,7 +6,7 @@ and 4 for each slot's position. Worked example: 2 layers, 2 key/value heads of s
 float32 are 256 bytes a slot; a ring of 10 slots takes 2,600, and 100 slots 26,000.
 """
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Protocol
 
 from playground.engine.kv_cache import slots_needed
@@ -51,10 +51,7 @@ class MemoryView:
 
     def table(self) -> Table:
         columns = ("cache", "slots", "key/value heads", "dtype", "bytes")
-        rows = tuple(
-            (s.what, s.slots, s.heads, s.dtype, s.num_bytes) for s in self.sizes
-        )
-        return Table(columns=columns, rows=rows)
+        return Table(columns=columns, rows=tuple(map(astuple, self.sizes)))
 
 
 class _Sizes(Protocol):

@@ -71,12 +71,14 @@ class ReachView:
         return " ".join(told)
 
     def table(self) -> Table:
-        rows = tuple(
-            (name, int(first), self.position, self.position - int(first) + 1)
-            for name, first in zip(self.levels, self.first, strict=True)
+        return Table.of(
+            {
+                "output of": self.levels,
+                "first position": self.first,
+                "last position": np.full_like(self.first, self.position),
+                "tokens": self.position - self.first + 1,
+            }
         )
-        columns = ("output of", "first position", "last position", "tokens")
-        return Table(columns=columns, rows=rows)
 
 
 def reach_view(

@@ -84,17 +84,14 @@ class RolloutView:
 
     def table(self) -> Table:
         """Shares of at least 0.5%."""
-        return Table(
-            columns=("layer", "position", "token", "share"),
-            rows=tuple(
-                (
-                    int(layer),
-                    int(position),
-                    self.labels[position],
-                    float(self.shares[layer, position]),
-                )
-                for layer, position in np.argwhere(self.shares >= SHOWN)
-            ),
+        layers, positions = np.nonzero(self.shares >= SHOWN)
+        return Table.of(
+            {
+                "layer": layers,
+                "position": positions,
+                "token": [self.labels[position] for position in positions],
+                "share": self.shares[layers, positions],
+            }
         )
 
 

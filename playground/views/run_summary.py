@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from playground.engine import TokenRecord
-from playground.views.amounts import percent, tokens
+from playground.views.amounts import bits, percent, tokens
 from playground.views.view import Table
 
 
@@ -32,6 +32,11 @@ class RunSummary:
         return None if self.mean_logprob is None else math.exp(-self.mean_logprob)
 
     @property
+    def surprisal(self) -> float | None:
+        """The mean surprisal of a token in bits."""
+        return None if self.mean_logprob is None else bits(-self.mean_logprob)
+
+    @property
     def _fewer(self) -> int | None:
         """How many tokens the mean is over, if not over all."""
         known = self.num_recorded
@@ -47,7 +52,7 @@ class RunSummary:
             over = f" over the {self._fewer:,} recorded" if self._fewer else ""
             told.append(
                 f"perplexity {self.perplexity:,.2f}{over} "
-                f"(mean log-probability {self.mean_logprob:.2f} nats)"
+                f"({self.surprisal:.2f} bits a token)"
             )
         for share, noun in (
             (self.distinct_1, "of the tokens"),
@@ -62,7 +67,7 @@ class RunSummary:
             "new tokens": self.num_tokens,
             "recorded tokens": self._fewer,
             "perplexity": self.perplexity,
-            "mean log-probability (nats)": self.mean_logprob,
+            "mean surprisal (bits)": self.surprisal,
             "distinct-1": self.distinct_1,
             "distinct-2": self.distinct_2,
         }

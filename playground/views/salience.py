@@ -1,4 +1,4 @@
-"""Which tokens of the text a token's probability hangs on, by gradients.
+"""Input salience: which tokens of the text a token's probability depends on.
 
 Unlike attention it goes through the whole model. It is the first-order change only:
 where the probability is near 1 everything is flat, and salience small.
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from playground.models import Explained, salience
 from playground.models.places import place
 from playground.tokenizers import Tokenizer
-from playground.views.amounts import percent
+from playground.views.amounts import bits, percent
 from playground.views.explained_text import Progress, Stopped, never, say_nothing
 from playground.views.labels import labels
 from playground.views.view import Table
@@ -24,7 +24,7 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True, kw_only=True)
 class SalienceView:
-    """What ln of the probability of `token_label` right after `position` hangs on.
+    """What ln of the probability of `token_label` right after `position` depends on.
 
     `labels` of the N = position + 1 tokens that it can depend on.
     `gradient_times_input` f32 [N], nats: above 0 speaks for the token, below against.
@@ -50,7 +50,7 @@ class SalienceView:
 
     @property
     def title(self) -> str:
-        return f"What “{self.token_label}” after token {self.position} hangs on"
+        return f"What “{self.token_label}” after token {self.position} depends on"
 
     def words(self) -> str:
         chance = percent(float(np.exp(self.logprob)))
@@ -63,8 +63,9 @@ class SalienceView:
             return f"{told} To first order no token changes that."
         sign = "for" if self.gradient_times_input[most] > 0 else "against"
         told = (
-            f"{told} Most hangs on token {most} “{self.labels[most]}”, which speaks "
-            f"{sign} it, with {percent(float(self.shares[most]))} of all salience."
+            f"{told} It depends most on token {most} “{self.labels[most]}”, which "
+            f"speaks {sign} it, with {percent(float(self.shares[most]))} of all "
+            "salience."
         )
         first_seen = max(0, self.position - self.sliding_window + 1)
         if first_seen == 0:
@@ -74,26 +75,14 @@ class SalienceView:
 
     def table(self) -> Table:
         """A row for each token."""
-        return Table(
-            columns=(
-                "position",
-                "token",
-                "gradient x input (nats)",
-                "share",
-                "gradient norm",
-            ),
-            rows=tuple(
-                (i, label, float(signed), float(share), float(norm))
-                for i, (label, signed, share, norm) in enumerate(
-                    zip(
-                        self.labels,
-                        self.gradient_times_input,
-                        self.shares,
-                        self.gradient_norm,
-                        strict=True,
-                    )
-                )
-            ),
+        return Table.of(
+            {
+                "position": range(len(self.labels)),
+                "token": self.labels,
+                "gradient x input (bits)": bits(self.gradient_times_input),
+                "share": self.shares,
+                "gradient norm (bits)": bits(self.gradient_norm),
+            }
         )
 
 
@@ -105,7 +94,7 @@ def salience_view(
     progress: Progress = say_nothing,
     stopped: Stopped = never,
 ) -> SalienceView:
-    """What a token right after `position` hangs on; None for the one that follows.
+    """What a token right after `position` depends on; None for the one that follows.
 
     Raises ValueError where there is no such token, ExplainStopped.
     """

@@ -74,19 +74,11 @@ class SamplerLabView:
         )
 
     def table(self) -> Table:
-        rows = tuple(
-            (
-                label,
-                token_id,
-                *(float(stage.probabilities[n]) for stage in self.stages),
-                "drawn" if n == self.pick else "",
-            )
-            for n, (label, token_id) in enumerate(
-                zip(self.labels, self.token_ids, strict=True)
-            )
+        after = {f"after {each.stage}": each.probabilities for each in self.stages}
+        drawn = ["drawn" if n == self.pick else "" for n in range(len(self.labels))]
+        return Table.of(
+            {"token": self.labels, "id": self.token_ids, **after, "drawn": drawn}
         )
-        names = (f"after {stage.stage}" for stage in self.stages)
-        return Table(columns=("token", "id", *names, "drawn"), rows=rows)
 
 
 def sampler_lab_view(

@@ -95,25 +95,19 @@ class SamplerTableView:
         return f"{first} and {counted(len(others), 'other')}" if others else first
 
     def table(self) -> Table:
-        return Table(
-            columns=(
-                *("sampler", "settings", "tokens kept", "probability kept"),
-                *("draws", "id", "rank", "with probability", "under the model"),
-            ),
-            rows=tuple(
-                (
-                    each.name,
-                    each.settings,
-                    each.tokens,
-                    each.kept,
-                    each.pick_label,
-                    each.token_id,
-                    each.rank,
-                    each.probability,
-                    each.model_probability,
-                )
-                for each in self.picks
-            ),
+        picks = self.picks
+        return Table.of(
+            {
+                "sampler": [each.name for each in picks],
+                "settings": [each.settings for each in picks],
+                "tokens kept": [each.tokens for each in picks],
+                "probability kept": [each.kept for each in picks],
+                "draws": [each.pick_label for each in picks],
+                "id": [each.token_id for each in picks],
+                "rank": [each.rank for each in picks],
+                "with probability": [each.probability for each in picks],
+                "under the model": [each.model_probability for each in picks],
+            }
         )
 
 

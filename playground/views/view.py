@@ -1,7 +1,10 @@
 """What every view can do, so that a host shows any of them in the same way."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol, Self
+
+import numpy as np
 
 Cell = str | int | float
 
@@ -12,6 +15,18 @@ class Table:
 
     columns: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
+
+    @classmethod
+    def of(cls, columns: Mapping[str, Iterable[Any]]) -> Self:
+        """From the cells of each column, an array's as Python's numbers.
+
+        >>> Table.of({"layer": range(2), "share": np.array([0.5, 1.0])}).rows
+        ((0, 0.5), (1, 1.0))
+        """
+        cells = (
+            c.tolist() if isinstance(c, np.ndarray) else c for c in columns.values()
+        )
+        return cls(columns=tuple(columns), rows=tuple(zip(*cells, strict=True)))
 
 
 class View(Protocol):

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from playground.models import Explained, divergence, text_numbers
 from playground.models.places import whole
+from playground.views.amounts import bits
 from playground.views.explained_text import (
     Progress,
     Stopped,
@@ -73,12 +74,13 @@ class WhatIfView:
         narrow, own = 0, self.windows.index(self.own)
         if len(self.labels) == 1:
             return "One token under any window: nothing before it predicts it."
+        loss, changed = bits(self.loss), bits(self.mean_divergence[narrow])
         told = (
             f"{len(self.labels)} tokens under windows from {self.windows[0]} to "
             f"{self._name(self.windows[-1])}. With {self._name(self.own)}, the run's "
-            f"own, those after the first cost {self.loss[own]:.2f} nats each, with "
-            f"{self._name(self.windows[narrow])} {self.loss[narrow]:.2f}; what would "
-            f"come next then differs by {self.mean_divergence[narrow]:.2f} nats."
+            f"own, those after the first have {loss[own]:.2f} bits of surprisal each, "
+            f"with {self._name(self.windows[narrow])} {loss[narrow]:.2f}; what would "
+            f"come next then differs by {changed:.2f} bits."
         )
         same = [
             window
@@ -94,26 +96,17 @@ class WhatIfView:
 
     def table(self) -> Table:
         """A row for each window."""
-        return Table(
-            columns=(
-                "window",
-                "loss (nats a token)",
-                "more than own (nats)",
-                "change of next token (nats)",
-                "first other greedy token",
-            ),
-            rows=tuple(
-                (
-                    window,
-                    float(self.loss[i]),
-                    float(self.loss[i] - self.loss[self.windows.index(self.own)]),
-                    float(self.mean_divergence[i]),
-                    self._greedy_cell(window, differs),
-                )
-                for i, (window, differs) in enumerate(
-                    zip(self.windows, self.first_difference, strict=True)
-                )
-            ),
+        loss = bits(self.loss)
+        return Table.of(
+            {
+                "window": self.windows,
+                "surprisal (bits a token)": loss,
+                "more than own (bits)": loss - loss[self.windows.index(self.own)],
+                "change of next token (bits)": bits(self.mean_divergence),
+                "first other greedy token": map(
+                    self._greedy_cell, self.windows, self.first_difference
+                ),
+            }
         )
 
     def _name(self, window: int) -> str:

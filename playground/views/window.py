@@ -65,9 +65,10 @@ class Window:
         whose = "" if self.size == self.own else f" (the model's own: {own})"
         if num_tokens <= self.size:
             of = f"{num_tokens:,} of {counted(self.size, 'token')}"
-            return f"The window does not bind yet: {of}{whose}."
+            return f"The window holds the whole text: {of}{whose}."
         return (
-            f"The window binds: {self.size:,} of {counted(num_tokens, 'token')}{whose}."
+            f"The window is shorter than the text: {self.size:,} of "
+            f"{counted(num_tokens, 'token')}{whose}."
         )
 
 

@@ -75,20 +75,15 @@ class RulerView:
         return " ".join(told) + "."
 
     def table(self) -> Table:
-        rows = tuple(
-            (position, label, self.part(position), HOW[zone], int(layers) or "")
-            for position, (label, zone, layers) in enumerate(
-                zip(self.labels, self.zones, self.layers, strict=True)
-            )
+        return Table.of(
+            {
+                "position": range(self.num_tokens),
+                "token": self.labels,
+                "part": map(self.part, range(self.num_tokens)),
+                "seen by the next token": [HOW[zone] for zone in self.zones],
+                "layers needed": [int(layers) or "" for layers in self.layers],
+            }
         )
-        columns = (
-            "position",
-            "token",
-            "part",
-            "seen by the next token",
-            "layers needed",
-        )
-        return Table(columns=columns, rows=rows)
 
 
 def ruler_view(labels: tuple[str, ...], num_prompt: int, window: Window) -> RulerView:

@@ -1,6 +1,7 @@
 """What the tabs show of a real run, on the small model that comes along."""
 
 import gc
+import re
 import weakref
 from collections.abc import Iterator
 
@@ -46,11 +47,10 @@ def test_the_last_token_is_looked_at_unless_another_is_wanted(
     assert explorer.focus(Focus(index=99)) == Focus(index=7)
     in_prompt = Focus(index=0, in_prompt=True)
     assert explorer.focus(in_prompt) == in_prompt
-    assert explorer.name(in_prompt) == "Token 0 “<s>”, of the prompt"
+    assert explorer.name(in_prompt) == "Token 0, of the prompt: <s>"
     at = len(explorer.run.prompt_token_ids) + 2
     assert explorer.position(Focus(index=2)) == at
-    assert explorer.name(Focus(index=2)).startswith(f"Token {at} “")
-    assert explorer.name(Focus(index=2)).endswith("”, new token 2")
+    assert explorer.name(Focus(index=2)).startswith(f"Token {at}, new token 2: ")
 
 
 def test_the_lab_draws_what_was_drawn_under_the_same_settings(
@@ -95,6 +95,8 @@ def test_every_view_of_every_tab_is_drawn(
     choices = Choices(focus=Focus(index=3), layer=2, head=last, settings=SETTINGS)
     for view in explorer.tab(tab, choice, choices):
         assert view.words()
+        told = " ".join([view.title, view.words(), *view.table().columns])
+        assert not re.search(r"\bnats\b|\bhangs\b|\bbinds?\b", told)
         assert "data:image/png" in view_html(view, dark=True, narrow=True)
 
 
@@ -122,6 +124,18 @@ def test_a_text_is_read_once(
     explorer.tab("Sampler lab", choices=Choices(settings=SETTINGS))
     explorer.view("attention", layer=1, head=0)
     explorer.subject.text()
+
+
+def test_no_view_decodes_the_answer_again(
+    explorer: Explorer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each token's piece of the text was kept when it was drawn."""
+    monkeypatch.setattr("playground.transcript.transcript.pieces_of", None)
+    (view,) = explorer.tab("Tokens")
+    assert isinstance(view, TokenSpansView)
+    answer = [span.text for span in view.spans if not span.is_prompt]
+    assert answer == explorer.run.pieces
+    assert "".join(answer) == explorer.run.text
 
 
 def test_one_reading_is_held_at_a_time(explorer: Explorer) -> None:

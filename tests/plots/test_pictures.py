@@ -20,6 +20,7 @@ from PIL import Image
 from playground.plots import figure, picture
 from playground.plots.ring import states
 from playground.plots.style import style_for
+from playground.views.amounts import bits
 from playground.views.ring import NO_SLOT
 from tests.plots.some_views import HOSTILE, PLAIN, all_views, attention
 
@@ -231,8 +232,8 @@ def test_a_lens_is_bold_where_a_layer_is_right():
 
 def test_windows_are_compared_in_three_panels():
     loss, change, greedy = drawn("what_if")
-    assert widths(loss) == [3, 2, 2.5]
-    assert widths(change) == [0.5, 0, 0.25]
+    assert widths(loss) == pytest.approx(bits(np.array([3, 2, 2.5])))
+    assert widths(change) == pytest.approx(bits(np.array([0.5, 0, 0.25])))
     assert widths(greedy) == [1, 2, 0]
     assert texts(greedy).count(" not tried") == 1
     names = [label.get_text() for label in loss.get_yticklabels()]
@@ -245,10 +246,11 @@ def test_salience_points_up_for_and_down_against():
         bar.get_x() + bar.get_width() / 2: (bar.get_height(), bar.get_hatch())
         for bar in axes.patches
     }
-    assert {round(at): value for at, value in bars.items()} == {
-        **{0: (0.5, ""), 3: (1, ""), 7: (0.125, "")},
-        **{1: (-0.25, "///"), 6: (-2, "///")},
-    }
+    hatches = {round(at): hatch for at, (_, hatch) in bars.items()}
+    assert hatches == {0: "", 1: "///", 3: "", 6: "///", 7: ""}
+    heights = {round(at): height for at, (height, _) in bars.items()}
+    nats = {0: 0.5, 1: -0.25, 3: 1, 6: -2, 7: 0.125}
+    assert heights == pytest.approx({at: bits(each) for at, each in nats.items()})
     assert axes.lines[1].get_xdata()[0] == 2.5
 
 

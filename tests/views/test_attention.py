@@ -86,7 +86,7 @@ def test_the_window_is_in_the_numbers_and_in_the_words() -> None:
 def test_a_head_that_looks_only_at_itself_has_no_link_to_tell_of() -> None:
     told = view_of(head=0).words()
     assert told.endswith("No token looks at another one but the first.")
-    assert "a window that does not bind" in told
+    assert "a window that holds the whole text" in told
 
 
 def test_words_sum_over_keys_and_mean_over_queries() -> None:

@@ -7,6 +7,7 @@ from playground.engine import Beam, Beams, Request, decode
 from playground.engine.programs import Programs
 from playground.models import MistralCausalLM
 from playground.samplers import BeamSampler
+from playground.views.amounts import bits
 from playground.views.beam_tree import FATES, BeamTreeView, beam_tree_view
 from tests.views.small_vocabulary import END, byte, small_vocabulary
 
@@ -91,11 +92,11 @@ def test_a_best_text_that_ended_early_is_still_told() -> None:
 def test_words_and_table_count_them() -> None:
     view = beam_tree_view(SMALL, SEARCH)
     assert view.words() == (
-        "The best text ends in aba, with a log-probability of -1.30 nats. Other nodes: "
+        "The best text ends in aba, with a log-probability of -1.88 bits. Other nodes: "
         "2 in another text that was kept to the end, 3 looked at, never kept."
     )
     table = view.table()
-    assert table.rows[0] == (0, "", 1, "a", A, -0.5, FATES["best"], "")
+    assert table.rows[0] == (0, "", 1, "a", A, bits(-0.5), FATES["best"], "")
     assert table.rows[4][:5] == (4, 1, 2, "<|end|>", END)
     assert table.rows[4][-1] == "ended"
 

@@ -33,7 +33,7 @@ def test_the_caption_says_what_was_kept_and_which_rank_was_chosen() -> None:
         "Kept 2 of 262 tokens · 75.0% of the probability · "
         "3.0 bits (≈ 8.0 equal choices) · chosen: rank 2"
     )
-    assert known(AB).title == "What new token 7 was chosen from"
+    assert known(AB).title == "What new token 6 was chosen from"
     assert (
         known(AB)
         .words()

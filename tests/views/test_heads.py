@@ -172,7 +172,7 @@ def test_what_a_window_of_two_cuts_by_hand() -> None:
 
 def test_a_window_as_long_as_the_text_cuts_nothing() -> None:
     view = mass_cut_view(scripted([[HEAD]], 5), [0], LABELS)
-    assert not view.binds
+    assert not view.hides
     assert not view.mass.any()
     assert "nothing is cut" in view.words()
 

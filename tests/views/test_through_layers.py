@@ -293,11 +293,12 @@ def test_salience_in_words_and_rows(
     assert asked[0][:2] == (2, 3)
     np.testing.assert_allclose(view.shares, [0.125, 0.5, 0.375])
     assert view.words() == (
-        '“$” had 25.0% after token 2 “#”, of 3 tokens. Most hangs on token 1 “"”, '
+        '“$” had 25.0% after token 2 “#”, of 3 tokens. It depends most on token 1 “"”, '
         "which speaks against it, with 50.0% of all salience. 12.5% lies before token "
         "1, outside of the window."
     )
-    assert view.table().rows[1] == (1, '"', -2.0, 0.5, 2.0)
+    two = 2 / math.log(2)  # nats in bits
+    assert view.table().rows[1] == pytest.approx((1, '"', -two, 0.5, two))
     assert salience_view(explained, letters, 3, token_id=0).token_label == "!"
     with pytest.raises(ValueError, match="After position 3 no token follows"):
         salience_view(explained, letters, 3)

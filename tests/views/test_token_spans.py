@@ -234,7 +234,7 @@ def test_words_and_table_tell_the_numbers() -> None:
     records = [record(0.5), record(0.125)]
     view = token_spans_view(SMALL, run((USER,), (LOW, SPACE_LOW), records=records))
     assert view.words() == (
-        "2 tokens · perplexity 4.00 (mean log-probability -1.39 nats) · 100% of the "
+        "2 tokens · perplexity 4.00 (2.00 bits a token) · 100% of the "
         "tokens different · 100% of the pairs different. Shaded by probability (plain "
         "is 1, full colour 0). The fullest is ␣low, with 0.125."
     )

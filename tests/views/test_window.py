@@ -108,10 +108,10 @@ def test_a_mask_by_hand() -> None:
     assert view.seen[4].tolist() == [0, 0, 1, 1, 1, 0]
     assert view.hidden[4].tolist() == [0, 0, 1, 0, 0, 0]
     assert view.words() == (
-        "The window binds: 3 of 6 tokens (the model's own: none). Of 21 pairs of a "
-        "token and one not after it, 15 are seen (71%). 4 tokens of the prompt are "
-        "read in 1 chunk, 2 tokens of the answer one by one. A window of 2 would hide "
-        "4 more (27% of what is seen)."
+        "The window is shorter than the text: 3 of 6 tokens (the model's own: none). "
+        "Of 21 pairs of a token and one not after it, 15 are seen (71%). 4 tokens of "
+        "the prompt are read in 1 chunk, 2 tokens of the answer one by one. "
+        "A window of 2 would hide 4 more (27% of what is seen)."
     )
     assert view.table().rows[4] == (4, 4, "decode", 2, 3, 1)
 
@@ -124,14 +124,16 @@ def test_a_long_text_needs_no_mask_of_its_own_size() -> None:
 
 def test_the_states_of_a_window_in_words() -> None:
     mistral = Window(size=4096, num_layers=32, own=4096)
-    assert mistral.state(41) == ("The window does not bind yet: 41 of 4,096 tokens.")
-    assert mistral.state(4096).startswith("The window does not bind yet")
-    assert mistral.state(4097) == "The window binds: 4,096 of 4,097 tokens."
+    assert mistral.state(41) == ("The window holds the whole text: 41 of 4,096 tokens.")
+    assert mistral.state(4096).startswith("The window holds the whole text")
+    assert mistral.state(4097) == (
+        "The window is shorter than the text: 4,096 of 4,097 tokens."
+    )
     none = Window(size=None, num_layers=30)
     assert none.state(41) == "There is no window: each token sees all before it."
     narrowed = Window(size=8, num_layers=2, own=64)
     assert narrowed.state(9) == (
-        "The window binds: 8 of 9 tokens (the model's own: 64)."
+        "The window is shorter than the text: 8 of 9 tokens (the model's own: 64)."
     )
 
 
@@ -145,9 +147,9 @@ def test_the_window_of_a_run_is_the_wanted_one_or_the_models(
 def test_a_ruler_in_words() -> None:
     ruler = ruler_view(names(8), 5, Window(size=3, num_layers=2, own=3))
     assert ruler.words() == (
-        "The window binds: 3 of 8 tokens. The next token sees 3 tokens directly "
-        "(positions 5 to 7), 2 only through layers (3 and 4), and 3 tokens not at all "
-        "(0 to 2)."
+        "The window is shorter than the text: 3 of 8 tokens. The next token sees 3 "
+        "tokens directly (positions 5 to 7), 2 only through layers (3 and 4), and 3 "
+        "tokens not at all (0 to 2)."
     )
     assert ruler.table().rows[3] == (3, "t3", "prompt", "through layers", 2)
     assert ruler.table().rows[0] == (0, "t0", "prompt", "not at all", "")

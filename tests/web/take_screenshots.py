@@ -49,7 +49,7 @@ def _take(browser: Browser, url: str, name: str) -> None:
     expect(tab.locator("#where")).to_contain_text("Token", timeout=120_000)
     tab.get_by_role("radio", name="Surprisal").check()
     tab.locator(".output-answer > span").nth(6).click()
-    expect(tab.locator("#where")).to_contain_text("Token 7 of")
+    expect(tab.locator("#where")).to_contain_text("new token 6:")
     tab.wait_for_timeout(1500)
     tab.evaluate("scrollTo(0, 0)")
     tab.screenshot(path=FOLDER / f"{name}.png", full_page=name == "page-phone")

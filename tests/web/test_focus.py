@@ -47,9 +47,10 @@ def look_at(tab, exploration, index, prompt=False, number=1):
 @pytest.mark.usefixtures("run")
 def test_the_line_says_which_token_and_which_choice_it_is(tab, exploration):
     where, _ = look_at(tab, exploration, 2, number=7)
+    before = len(tab.session.transcript.prompt_token_ids)
     assert where == (
         '<span data-part="answer" data-index="2" data-number="7">'
-        "Token 3 of 8: ␣word2</span>"
+        f"Token {before + 2}, new token 2: ␣word2</span>"
     )
 
 
@@ -58,7 +59,7 @@ def test_the_line_says_which_token_and_which_choice_it_is(tab, exploration):
 def test_every_tab_names_the_token_in_focus(tab, exploration, opened):
     tab.focus, tab.opened = Focus(index=2), opened
     where, _ = shown(exploration.show(tab, REQUEST, *SENT))
-    assert "Token 3 of 8" in where
+    assert "new token 2:" in where
 
 
 @pytest.mark.usefixtures("run")
@@ -98,14 +99,14 @@ def test_a_question_about_the_text_before_is_not_answered_any_more(
     tab, exploration, monkeypatch
 ):
     ready = threading.Event()
-    monkeypatch.setattr(Explorer, "cache", lambda _: ready.wait(10) and ())
+    monkeypatch.setattr(Explorer, "tab", lambda *_: ready.wait(10) and ())
     tab.opened, tab.focus = "Cache", Focus(index=1)
     asked = exploration.show(tab, REQUEST, *SENT)
-    assert "Token 2 of 8" in next(asked)[0]
+    assert "new token 1:" in next(asked)[0]
     tab.start()
     ready.set()
     assert list(asked) == [(gr.skip(),) * (1 + len(PANELS))]
-    assert "Token 8 of 8" in focus_html(tab)
+    assert "new token 7:" in focus_html(tab)
 
 
 def test_a_candidate_is_taken_where_its_list_was(tab, handlers, exploration, run):

@@ -84,7 +84,7 @@ def answered(tab: Tab) -> Tab:
     tab.get_by_label("New tokens").fill("8")
     tab.get_by_role("button", name="Generate").click()
     expect(status).to_contain_text("Reached 8 new tokens")
-    expect(tab.locator("#where")).to_contain_text("Token 8 of 8")
+    expect(tab.locator("#where")).to_contain_text("new token 7:")
     return tab
 
 
@@ -152,7 +152,7 @@ def test_the_text_shows_where_the_focused_token_looks(
     linked = tab.locator("#output .is-linked")
     expect(linked.first).to_be_attached()
     tab.locator(".output-answer > span").nth(3).click()
-    expect(tab.locator("#where")).to_contain_text("Token 4 of 8")
+    expect(tab.locator("#where")).to_contain_text("new token 3:")
     expect(links).to_contain_text("is looked at by")
     tab.get_by_role("tab", name="Tokens").click()
     expect(linked).to_have_count(0)

@@ -288,7 +288,7 @@ def test_any_window_can_be_looked_through(run):
     explorer = WindowExplorer(run)
     assert explorer.window.value == 7
     explorer.window.value = 3
-    assert "The window binds: 3 of" in words(explorer)
+    assert "The window is shorter than the text: 3 of" in words(explorer)
     explorer.window.value = 0
     assert "at least 1 token, got 0" in words(explorer)
 
