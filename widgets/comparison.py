@@ -9,21 +9,24 @@ from typing import Any
 import ipywidgets as w
 
 from playground.controls import SAMPLERS
+from playground.hosts.comparing import (
+    COMPARED,
+    ComparedTexts,
+    compared_texts,
+    settings_to_compare,
+)
 from playground.hosts.form import short_name
-from playground.hosts.pace import Pace
+from playground.hosts.status import error_status
 from playground.hosts.view_html import message_html
-from playground.models import MistralCausalLM
 from playground.session.comparison import Comparison as Runs
 from playground.settings import GenerationSettings
 from playground.transcript import Transcript
-from playground.views.comparison import comparison_view, names_of
+from playground.views.comparison import ComparisonView, names_of
 from widgets.engines import Model, borrow, give_back
 from widgets.fields import wide
 from widgets.form import Form
 from widgets.look import Snapshot, close_all
 from widgets.shown import show, themed_html
-
-COMPARED = ("top_p", "min_p", "greedy")
 
 
 class Comparison(Snapshot, w.VBox):
@@ -56,6 +59,7 @@ class Comparison(Snapshot, w.VBox):
         self.stop_button = w.Button(description="Stop", icon="stop", disabled=True)
         self._html = w.HTML()
         self._runs: Runs | None = None
+        self._view: ComparisonView | None = None
         self._thread: threading.Thread | None = None
         own = [] if form else [self.prompt]
         actions = w.HBox([self.compare_button, self.stop_button])
@@ -74,10 +78,10 @@ class Comparison(Snapshot, w.VBox):
         """Write all answers at once; returns while they grow. Raises ValueError."""
         prompt = self._form.prompt.value if self._form else self.prompt.value
         base = self._form.settings if self._form else self._settings
-        asked = [replace(base, sampler=name) for name in self.samplers.value]
+        settings = settings_to_compare(base, self.samplers.value)
         self.stop()
         self.join()
-        self._runs = Runs(self.engine, prompt, asked)
+        self._runs = Runs(self.engine, prompt, settings)
         self.stop_button.disabled = False
         self._thread = threading.Thread(target=self._listen, daemon=True)
         self._thread.start()
@@ -106,8 +110,7 @@ class Comparison(Snapshot, w.VBox):
             give_back(self.engine)
 
     def snapshot_html(self) -> str:
-        written = any(run.token_ids for run in self.runs)
-        return show(self._view())._repr_html_() if written else ""
+        return show(self._view)._repr_html_() if self._view else ""
 
     def _clicked(self, _button: Any) -> None:
         try:
@@ -117,30 +120,19 @@ class Comparison(Snapshot, w.VBox):
 
     def _listen(self) -> None:
         assert self._runs is not None
-        pace = Pace()
+        texts = ComparedTexts()
         try:
-            for update in self._runs.updates():
-                if pace.is_due(update.event):
-                    self._html.value = texts_html(self.runs)
-                    pace.drawn()
-            self._html.value = self._result_html()
+            for texts in compared_texts(self._runs, self.engine):
+                words = message_html(texts.message)
+                self._html.value = texts_html(self.runs) if texts.view else words
+            picture = themed_html(show(texts.view)) if texts.view else ""
+            words = message_html(texts.message) if texts.message else ""
+            self._view, self._html.value = texts.view, words + picture
         except Exception as error:  # a thread has nobody else to tell
-            self._html.value = message_html(f"{type(error).__name__}: {error}")
+            self._html.value = message_html(error_status(error).words)
         finally:
             self.stop_button.disabled = True
             self.update_snapshots()
-
-    def _result_html(self) -> str:
-        assert self._runs is not None
-        fault = message_html(self._runs.fault) if self._runs.fault else ""
-        written = any(run.token_ids for run in self.runs)
-        return fault + (themed_html(show(self._view())) if written else "")
-
-    def _view(self) -> Any:
-        model: MistralCausalLM | None = self.engine.model
-        assert model is not None, "only a loaded model makes tokens"
-        runs = [run for run in self.runs if run.token_ids]
-        return comparison_view(model.text_preprocessor.tokenizer, runs)
 
 
 def texts_html(runs: Sequence[Transcript]) -> str:

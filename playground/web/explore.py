@@ -8,6 +8,7 @@ from typing import Any, Self
 import gradio as gr
 
 from playground.exports import Link, to_query
+from playground.hosts.comparing import compared_texts, settings_to_compare
 from playground.hosts.explorer import TABS, Choices, Focus
 from playground.hosts.long_work import Done, Report, in_steps
 from playground.hosts.status import fault_status
@@ -15,6 +16,7 @@ from playground.hosts.stop_builder import stop_html
 from playground.hosts.view_html import message_html, view_html
 from playground.models.interpretability.text_reading import Stopped, never
 from playground.presets import Progress, say_nothing
+from playground.session.comparison import Comparison
 from playground.settings import GenerationSettings
 from playground.views.attention import AttentionView
 from playground.views.candidates import CandidatesView
@@ -22,7 +24,7 @@ from playground.views.registry import HINTS, choices_of
 from playground.views.token_spans import SCORES
 from playground.views.view import View
 from playground.web.candidates_html import candidates_html
-from playground.web.comparing import compared
+from playground.web.comparison_html import compared_html
 from playground.web.gradio_internals import data_of
 from playground.web.links_html import links_html
 from playground.web.open_tabs import OpenTabs
@@ -139,10 +141,18 @@ class Exploration:
         """Write with several samplers at once, until Stop; ends what ran before."""
         self._open_tabs.use(request.session_hash, tab)
         tab.stop()
-        run = tab.runs.latest.number
+        run, session = tab.runs.latest.number, tab.session
         try:
-            for html in compared(tab, prompt, names, self._settings_of(values)):
-                yield html, gr.Button(interactive=True)
+            settings = settings_to_compare(self._settings_of(values), names)
+            comparison = Comparison(session.engine, prompt, settings, session.caller)
+            tab.comparison = comparison
+            for texts in compared_texts(comparison, session.engine):
+                if tab.comparison is not comparison:
+                    break  # a later one is shown now
+                tab.compared = texts.view or tab.compared
+                yield compared_html(texts), gr.Button(interactive=True)
+            else:
+                tab.comparison = None
         except ValueError as fault:
             yield message_html(str(fault)), gr.skip()
         if tab.comparison is None and tab.runs.latest.number == run:

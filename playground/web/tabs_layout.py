@@ -7,6 +7,7 @@ import gradio as gr
 from gradio.components import Component
 
 from playground.controls import SAMPLERS
+from playground.hosts.comparing import COMPARED
 from playground.hosts.explorer import NOTHING_YET
 from playground.hosts.form import short_name
 from playground.hosts.learn import tour
@@ -153,7 +154,7 @@ def _number(label: str) -> gr.Slider:
 def _comparison() -> tuple[gr.CheckboxGroup, gr.Button]:
     compared = gr.CheckboxGroup(
         [(short_name(name), name) for name in SAMPLERS],
-        value=["top_p", "min_p", "greedy"],
+        value=list(COMPARED),
         label="Samplers",
         elem_id="compared",
     )

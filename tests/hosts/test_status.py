@@ -13,7 +13,7 @@ from playground.engine.events import (
     Step,
     Timings,
 )
-from playground.hosts.pace import Pace, paced
+from playground.hosts.pace import paced
 from playground.hosts.status import RunFacts, engine_status, fault_status, run_status
 from playground.settings import GenerationSettings
 
@@ -137,14 +137,20 @@ def test_a_new_phase_is_drawn_at_once_and_steps_only_now_and_then(monkeypatch):
     now = 100.0
     monkeypatch.setattr("playground.hosts.pace.SECONDS_BETWEEN_UPDATES", 0.1)
     monkeypatch.setattr("time.monotonic", lambda: now)
-    pace, step = Pace(), Step(token_id=1, index=0, tokens_per_second=1.0)
-    assert pace.is_due(Queued(ahead=1))
-    assert pace.is_due(step)
-    now += 0.05
-    assert not pace.is_due(step)
-    now += 0.06
-    assert pace.is_due(step)
-    assert pace.is_due(Finished(reason="length"))
+    steps = [Step(token_id=n, index=n, tokens_per_second=1.0) for n in range(4)]
+
+    def events():
+        nonlocal now
+        yield Queued(ahead=1)
+        for pause, step in zip((0, 0.05, 0.06, 0.05), steps, strict=True):
+            now += pause
+            yield step
+        yield Finished(reason="length")
+
+    drawn = list(paced(events()))
+    assert drawn == [
+        Queued(ahead=1), steps[0], steps[2], Finished(reason="length")
+    ]  # fmt: skip
 
 
 def test_what_comes_while_a_host_draws_slowly_is_one_update(monkeypatch):

@@ -26,9 +26,8 @@ def tab(scripted):
 
 
 @pytest.fixture
-def compare(tab, exploration, monkeypatch):
+def compare(tab, exploration):
     """Starts a comparison of `tab`; gives its updates, one for each token."""
-    monkeypatch.setattr("playground.web.comparing.SECONDS_BETWEEN_UPDATES", 0)
 
     def start(names=("top_p", "greedy")):
         return exploration.compare(tab, REQUEST, "Hello", list(names), *VALUES)
