@@ -111,7 +111,7 @@ document.addEventListener("playground-focus", ({ detail }) => {
 });
 
 // What is chosen beside the text stands in attributes: a `:has` around the text would match it
-// anew for every span whenever one comes, a second for some thousand.
+// again for every span whenever one comes, a second for some thousand.
 function readChoices() {
   element.dataset.score = document.querySelector("#score input:checked")?.value || "";
   for (const id of ["special", "strip_prompt"])

@@ -50,8 +50,8 @@ def test_a_space_listens_on_every_address(app):
 
 def test_a_misspelt_variable_is_said_before_anything_else(app):
     app.wait_until_it_serves()
-    assert app.said.startswith("PLAYGROUND_MODEL is no variable")
-    assert "is PLAYGROUND_MODELS meant?" in app.said
+    assert app.said.startswith("PLAYGROUND_MODEL is not a variable")
+    assert "Did you mean PLAYGROUND_MODELS?" in app.said
 
 
 def test_one_line_says_what_was_found(app):

@@ -61,6 +61,6 @@ class Background:
             return self._ended or self._waiting is not None
 
     def _end(self) -> None:
-        """Nobody looks any more: it was closed, or the process ends."""
+        """It was closed, or the process ends."""
         with self._changed:
             self._ended = True

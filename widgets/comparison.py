@@ -128,7 +128,7 @@ class Comparison(Snapshot, w.VBox):
             picture = themed_html(show(texts.view)) if texts.view else ""
             words = message_html(texts.message) if texts.message else ""
             self._view, self._html.value = texts.view, words + picture
-        except Exception as error:  # a thread has nobody else to tell
+        except Exception as error:  # a thread has no caller to tell
             self._html.value = message_html(error_status(error).words)
         finally:
             self.stop_button.disabled = True

@@ -24,7 +24,7 @@ _changing = threading.Lock()
 
 
 def borrow(model: Model) -> Engine[MistralCausalLM]:
-    """The engine of `model`, started if nobody has it yet; returns at once.
+    """The engine of `model`, started at its first use; returns at once.
 
     What could not be loaded is tried again.
     """

@@ -86,7 +86,7 @@ class Fields:
 
 
 class Form(w.VBox):
-    """All that a person chooses for a run; `fields` has one for each control."""
+    """All that the user chooses for a run; `fields` has one for each control."""
 
     def __init__(self) -> None:
         self.fields = Fields(*(control.name for control in SHOWN))

@@ -23,9 +23,9 @@ class Snapshot:
     """A widget that leaves a static picture of itself under it.
 
     A saved notebook shows it where there is no kernel, and on GitHub; the live widget
-    brings a style that hides its own, and nobody else's. It is a display of its own,
-    since a new value of the widget's own output would build the widget anew, under the
-    person's hands.
+    brings a style that hides its own, and no other. It is a display of its own,
+    since a new value of the widget's own output would rebuild the widget
+    while it is used.
     """
 
     _handles: tuple[DisplayHandle, ...] = ()

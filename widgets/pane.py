@@ -189,7 +189,7 @@ class Pane(Snapshot, w.VBox):
             return
         except ValueError as fault:
             shown, html = (), message_html(str(fault))
-        except Exception as error:  # a thread has nobody else to tell
+        except Exception as error:  # a thread has no caller to tell
             shown, html = (), message_html(f"{type(error).__name__}: {error}")
         if self.comm is None:
             return

@@ -235,7 +235,7 @@ class PlaygroundPanel(Snapshot, w.VBox):
                         self._place(frame)
             if run is self.run:
                 self._finish(run)
-        except Exception as error:  # a thread has nobody else to tell
+        except Exception as error:  # a thread has no caller to tell
             if run is self.run:
                 self._place(Frame(status=error_status(error), keeps_text=True))
 

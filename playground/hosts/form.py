@@ -137,8 +137,8 @@ def settings_of(
 def without_hidden(values: Mapping[str, Any]) -> dict[str, Any]:
     """The form's values; a knob that is not shown has its default.
 
-    A ticked chat format is used where the model has one: nobody may know yet whether it
-    does. Only a program can ask for one that is not there.
+    A ticked chat format is used where the model has one: which is not known
+    before it is loaded. Only a program can ask for one that is not there.
     """
     shown = dict(values)
     if shown["chat"] is True:

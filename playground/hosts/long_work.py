@@ -1,4 +1,4 @@
-"""Work that takes a while: it tells how far it is, and ends when nobody waits."""
+"""Work that takes a while: it tells how far it is, and ends when its caller left."""
 
 import queue
 import threading
@@ -34,7 +34,7 @@ def in_steps(work: Callable[[Progress, Stopped], Any]) -> Iterator[Report | Done
     """`work(progress, stopped)` on a thread of its own; one `Done` comes last.
 
     A report comes a few times a second, the last one again if there is no new one, so
-    that whoever listens can close the iterator; that makes `stopped` true.
+    that the caller can close the iterator; that makes `stopped` true.
     """
     told: queue.SimpleQueue[Report | Done] = queue.SimpleQueue()
     stopped = threading.Event()

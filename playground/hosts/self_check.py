@@ -69,7 +69,7 @@ def warnings() -> list[str]:
 
 
 def python_fault(version: tuple[int, ...] = sys.version_info[:2]) -> str | None:
-    """Whether this Python is too old. A newer one may do, so it is let in."""
+    """Whether this Python is too old. A newer one may work, so it is allowed."""
     oldest, newest = (".".join(map(str, each)) for each in PYTHONS)
     if version >= PYTHONS[0]:
         return None
@@ -156,13 +156,15 @@ def unknown_variables(environ: Mapping[str, str]) -> str | None:
         for name in sorted(environ)
         if name.startswith("PLAYGROUND_") and name not in known
     ]
-    found = [f"{name} is no variable of this program{_meant(name)}" for name in unknown]
+    found = [
+        f"{name} is not a variable of this program{_meant(name)}" for name in unknown
+    ]
     return "\n".join(found) or None
 
 
 def _meant(name: str) -> str:
     near = get_close_matches(name, VARIABLES, n=1, cutoff=0.8)
-    return f": is {near[0]} meant?" if near else "; README.md lists them."
+    return f". Did you mean {near[0]}?" if near else "; README.md lists them."
 
 
 def disk_fault(folder: Path) -> str | None:
@@ -180,6 +182,6 @@ def disk_fault(folder: Path) -> str | None:
         found = f"{free_mb} MB are free"
     return (
         f"Little or nothing can be kept in {folder}: {found}. Models are not "
-        "downloaded then, and programs are compiled anew at every start. Make room, "
+        "downloaded then, and programs are compiled again at every start. Make room, "
         "or set PLAYGROUND_CACHE_DIR to another folder."
     )

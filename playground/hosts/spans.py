@@ -15,7 +15,7 @@ from playground.views.token_spans import (
 )
 
 MAX_PROMPT_SPANS = 2000
-"""A longer prompt is one piece of text: nobody looks at each token of it."""
+"""A longer prompt is one piece of text: its tokens are not shown one by one."""
 
 
 def spans_value(session: Session) -> dict[str, Any]:

@@ -123,7 +123,7 @@ def fault_status(fault: Exception) -> Status:
 
 
 def error_status(error: Exception) -> Status:
-    """What went wrong without anybody's fault: the error's own words."""
+    """An error that no input explains, in its own words."""
     return Status(phase="error", words=f"{type(error).__name__}: {error}")
 
 
@@ -176,7 +176,7 @@ def _stop(event: Finished, facts: RunFacts) -> str:
 def _length(facts: RunFacts) -> str:
     if facts.new_tokens == facts.settings.max_new_tokens:
         return f"Reached {_count(facts.new_tokens, 'new token')}"
-    return f"Reached the full length after {_count(facts.new_tokens, 'new token')}"
+    return f"Reached the maximum length after {_count(facts.new_tokens, 'new token')}"
 
 
 def _seed(facts: RunFacts) -> str:

@@ -1,4 +1,4 @@
-"""The stop builder: a text that somebody types, written in a model's tokens."""
+"""The stop builder: a text that the user types, written in a model's tokens."""
 
 from html import escape
 

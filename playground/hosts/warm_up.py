@@ -1,4 +1,4 @@
-"""Runs what the tabs need once, so that nobody waits for it to compile."""
+"""Runs what the tabs need once, so that no user waits for it to compile."""
 
 from playground.engine import Engine
 from playground.models import MistralCausalLM, explain

@@ -1,8 +1,8 @@
-"""From where somebody asks: the address that counts as one caller.
+"""The address that counts as one caller.
 
-It is that of whoever connected. Behind a proxy that is trusted it is the last one in
-X-Forwarded-For that is no trusted proxy: what the client wrote in front of it does not
-count. uvicorn reads it, and its variable FORWARDED_ALLOW_IPS says who is trusted.
+It is that of the other end of the connection. Behind a trusted proxy it is the last one
+in X-Forwarded-For that is no trusted proxy: what the client wrote in front of it does
+not count. uvicorn reads it, and its variable FORWARDED_ALLOW_IPS says who is trusted.
 """
 
 import ipaddress

@@ -1,6 +1,6 @@
 """How the page's functions begin: with a place, and after those before them in line.
 
-Gradio's own queue lets everything begin at once, so nobody waits in it without words.
+Gradio's own queue lets everything begin at once: nothing waits in it without words.
 """
 
 import functools

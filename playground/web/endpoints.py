@@ -19,7 +19,7 @@ from playground.web.places import Places, while_held
 from playground.web.turns import Turns
 
 SECONDS_BETWEEN_LOOKS = 0.25
-"""While it waits in line: whether somebody still listens."""
+"""While a call waits in line: between two looks for its caller."""
 
 SettingsOf = Callable[[dict[str, Any]], GenerationSettings]
 
@@ -48,7 +48,7 @@ QUESTIONS: dict[Callable[..., questions.Answer], tuple[Control, ...]] = {
 }
 """What may be asked about a text, and the settings that change the answer."""
 
-NULL = "null is off for what may be none, else the default."
+NULL = "null switches off what can be off, and is the default elsewhere."
 
 TEXTS_OF_ONE, QUESTIONS_OF_ONE = MAX_ACTIVE, 4
 """What one address may have in work or in line, by calls of these endpoints."""
@@ -75,7 +75,8 @@ def generate_endpoint(
         "prompt", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=str
     )
     words = (
-        f"Stream the text that the model writes after a prompt, each time all of it. "
+        f"Stream the text that the model writes after a prompt; each update has all of "
+        f"it so far. "
         f"{NULL}"
     )
     return _described(generate, words, [prompt], controls, Iterator[str])
@@ -111,7 +112,7 @@ def question_endpoints(
         ):
             while turns.ahead_of(turn, SECONDS_BETWEEN_LOOKS):
                 if place.is_over:
-                    raise ValueError("Nobody waits for the answer.")
+                    raise ValueError("The caller has left.")
             yield
 
     return {
@@ -165,7 +166,7 @@ def _sent(parameter: inspect.Parameter, value: Any) -> Any:
 
 @contextmanager
 def _faults_in_words() -> Iterator[None]:
-    """What a person can mend reaches them as it is."""
+    """What the caller can correct is sent to them as it is."""
     try:
         yield
     except ValueError as fault:

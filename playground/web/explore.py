@@ -78,7 +78,7 @@ class Exploration:
         yield from self.show(tab, request, *sent)
 
     def follow_knobs(self, tab: Tab, request: gr.Request, *sent: Any) -> Iterator[Any]:
-        """A knob of the sampler was moved: the lab filters anew."""
+        """A knob of the sampler was moved: the lab is computed again."""
         if tab.opened == "Sampler lab":
             yield from self.show(tab, request, *sent)
         else:

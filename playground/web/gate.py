@@ -1,6 +1,6 @@
-"""What a stranger's request may not even ask for, refused before Gradio reads it.
+"""Rejects oversized or forbidden requests before Gradio parses them.
 
-Gradio takes a body of any length, gives out files that anybody uploaded, fetches any
+Gradio takes a body of any length, serves files that others uploaded, fetches any
 public address that a request names, and keeps what it fetched. The page needs none of
 it: a request is a line of numbers and a prompt, or one saved run.
 """
@@ -139,7 +139,7 @@ class Gate:
     def _counted(self, scope: Message) -> Iterator[None]:
         address = _address(scope)
         if self._open[address] >= MAX_OPEN:
-            words = f"{MAX_OPEN} requests of yours are open already. Close some."
+            words = f"You already have {MAX_OPEN} open requests. Close some."
             raise Refused(429, words)
         self._open[address] += 1
         try:

@@ -37,7 +37,7 @@ from playground.web.taking_away import fields_of
 _DEFAULTS = GenerationSettings()
 Start = Callable[[Session, GenerationSettings], Iterator[Event]]
 
-STORED = "A stored answer, seed {seed}. Generate writes your own."
+STORED = "A stored answer, seed {seed}. Press Generate to write your own."
 
 
 class Handlers:

@@ -1,7 +1,7 @@
 """How much may be in work at once, for one address and for all, and how that is said.
 
 Texts wait in the engine's line. What is read for the tabs, and files, wait in lines of
-their own. Gradio has all begin at once (`ROOM`), so nobody waits there in silence.
+their own. Gradio has all begin at once (`ROOM`), so no caller waits there in silence.
 """
 
 from typing import Any
@@ -30,7 +30,7 @@ CALLS_OF_ALL, QUESTIONS_OF_ALL = 32, 16
 """By calls of the endpoints."""
 PAGES_OF_ONE, SILENT_PAGES_OF_ONE = 48, 8
 """Pages that have a text or a look in work: a class may have one address. Few of them
-may be such that nobody listens to, or not yet."""
+may be without a listener, or have none yet."""
 LOOKS_OF_ALL = 64
 """Of the tabs below the text."""
 FILES_OF_ONE, FILES_OF_ALL = 4, 16

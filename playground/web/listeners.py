@@ -1,4 +1,4 @@
-"""Which sessions somebody listens to.
+"""Which sessions have a listener.
 
 What a function of the page gives goes to its session's stream, a connection of its own.
 One that asks and never opens it, or opens it and takes nothing in, does not listen.
@@ -45,7 +45,7 @@ class Listeners:
             self._streams = [each for each in self._streams if each is not stream]
 
     def hear(self, session: str) -> bool:
-        """Whether somebody listens to `session` now."""
+        """Whether `session` has a listener now."""
         lost = time.monotonic() - SECONDS_UNTIL_DEAF
         return any(
             each.session == session

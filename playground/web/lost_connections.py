@@ -8,9 +8,9 @@ SECONDS_UNTIL_LOST = 30
 
 
 def end_lost_connections(server: Any) -> None:
-    """Have a running uvicorn server's connections end when nobody answers.
+    """Have a running uvicorn server's connections end when the other end is silent.
 
-    Else TCP sends again for a quarter of an hour, while the model writes for nobody.
+    Else TCP sends again for a quarter of an hour, while the model writes for no reader.
     Connections inherit it from the sockets that listen; only Linux has the option.
     """
     if not hasattr(socket, "TCP_USER_TIMEOUT"):

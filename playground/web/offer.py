@@ -1,4 +1,4 @@
-"""The models that a page offers; each is loaded when somebody first chooses it."""
+"""The models that a page offers; each is loaded when it is first chosen."""
 
 import threading
 from collections.abc import Callable, Mapping

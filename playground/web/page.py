@@ -59,7 +59,7 @@ def build(
     demo = GuardedBlocks(title="Mistral Playground", analytics_enabled=False)
     with demo:
         _connect(demo, draw(handlers), handlers, Limits(demo.listeners), engine)
-    # Closed: nobody passes the lines by asking the functions themselves.
+    # Closed: calling the functions directly would pass the lines.
     demo.queue(max_size=ROOM, default_concurrency_limit=None, api_open=False)
     return demo
 

@@ -11,10 +11,10 @@ from playground.web.addresses import address_of
 from playground.web.gradio_internals import caller
 
 SECONDS_UNHEARD = 15
-"""After which what nobody listens to ends: one heartbeat of a stream."""
+"""After which what has no listener ends: one heartbeat of a stream."""
 
 SECONDS_TO_LISTEN = 2
-"""Before which it gives its place to nobody: it has only just asked."""
+"""Before which it gives its place to no other: it has only just asked."""
 
 T = TypeVar("T")
 
@@ -24,7 +24,7 @@ class NoPlace(ValueError):
 
 
 class Hears(Protocol):
-    """Knows which sessions somebody listens to."""
+    """Knows which sessions have a listener."""
 
     def hear(self, session: str) -> bool: ...
 
@@ -46,7 +46,7 @@ class Place:
 
     @property
     def is_heard(self) -> bool:
-        """Whether somebody listens; outside of a request this is not known."""
+        """Whether it has a listener; outside of a request this is not known."""
         names = [name for name in (self.session, self.event) if name is not None]
         if self.listeners is None or not names:
             return True
@@ -62,7 +62,7 @@ class Place:
 
     @property
     def is_free_to_take(self) -> bool:
-        """Whether nobody listens, and nobody is about to."""
+        """Whether it has no listener, and is not about to have one."""
         just_asked = time.monotonic() - self.taken_at < SECONDS_TO_LISTEN
         return not just_asked and not self.is_heard
 
@@ -70,7 +70,7 @@ class Place:
 class Places:
     """So many things at once for each address and for all; one more is refused.
 
-    Of those that nobody listens to, or not yet, an address may have `unheard`. They
+    Of those without a listener, or with none yet, an address may have `unheard`. They
     make room for others. Where a number is None, any is fine.
     """
 
@@ -134,9 +134,13 @@ class Places:
         silent = [each for each in mine if not each.is_heard]
         leave: list[Place] = []
         for those, limit, words in (
-            (silent, self.unheard, _full(self.unheard, f"{self.things} of yours")),
-            (mine, self.limit, _full(self.limit, f"{self.things} of yours")),
-            (held, self.total, _full(self.total, self.things)),
+            (
+                silent,
+                self.unheard,
+                _full(self.unheard, self.things, "You already have"),
+            ),
+            (mine, self.limit, _full(self.limit, self.things, "You already have")),
+            (held, self.total, _full(self.total, self.things, "There are already")),
         ):
             if limit is not None:
                 those = [each for each in those if each not in leave]
@@ -147,8 +151,9 @@ class Places:
             each.was_replaced = each in replaced
 
 
-def _full(limit: int | None, things: str) -> str:
-    return f"{limit} {things} are in work already. Wait until one is done."
+def _full(limit: int | None, things: str, whose: str) -> str:
+    noun = things.removesuffix("s") if limit == 1 else things
+    return f"{whose} {limit} {noun} in progress. Wait until one is finished."
 
 
 def _leaving(held: list[Place], count: int, limit: int, words: str) -> list[Place]:
@@ -165,7 +170,7 @@ def _leaving(held: list[Place], count: int, limit: int, words: str) -> list[Plac
 
 
 def while_held(place: Place, updates: Iterator[T]) -> Iterator[T]:
-    """The updates, for as long as the place is kept and somebody listens."""
+    """The updates, for as long as the place is kept and has a listener."""
     generator: Any = updates
     with closing(generator):
         for update in updates:

@@ -203,7 +203,7 @@ def _require_models(variable: str, names: tuple[str, ...]) -> None:
 
 
 def _say(line: str) -> None:
-    """Print a line; the page stays although nobody reads what it prints."""
+    """Print a line; the page stays although its output is not read."""
     try:
         print(line, flush=True)
     except BrokenPipeError:
@@ -212,7 +212,7 @@ def _say(line: str) -> None:
 
 def _leave(code: int) -> NoReturn:
     """Exit without waiting for the engine's thread, which may be busy compiling."""
-    with contextlib.suppress(OSError):  # nobody reads it any more
+    with contextlib.suppress(OSError):  # its reader has left
         sys.stdout.flush()
         sys.stderr.flush()
     os._exit(code)

@@ -1,7 +1,7 @@
 """What is wrong with a request's body, found before Gradio reads it.
 
 Gradio raises, and writes pages into the log, for a function that is not there, values
-that are too few, or a file that nobody uploaded.
+that are too few, or a file that was never uploaded.
 """
 
 import json

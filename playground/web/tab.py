@@ -144,7 +144,7 @@ class Tab:
         self._stop_comparison()
 
     def leave(self) -> None:
-        """Nobody looks at it any more."""
+        """The browser tab was closed, or lost its connection."""
         self.questions.begin()  # what is read for its open tab ends
         self.stop()
         for explorer in self.explorers:

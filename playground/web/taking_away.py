@@ -1,4 +1,4 @@
-"""A run to take away: link, files, code, pictures. The browser saves what comes."""
+"""What can be saved of a run: link, files, code, pictures; the browser saves it."""
 
 import base64
 import re
@@ -64,7 +64,7 @@ def made_of(
 ) -> Sequence[Made]:
     """One of KINDS from the session's latest run, or the pictures in the open tab.
 
-    Raises ValueError, in words fit to show, if there is nothing to take.
+    Raises ValueError, in words fit to show, if there is nothing to save.
     """
     if what in ("png", "svg"):
         return _pictures("png" if what == "png" else "svg", pictured())
@@ -92,7 +92,7 @@ def _file_name(title: str) -> str:
 def _file(session: Session, what: str) -> Made:
     run, model = session.transcript, session.engine.model
     if run is None or model is None or not run.token_ids:
-        raise ValueError("Generate something first: there is nothing to take away yet.")
+        raise ValueError("Generate something first: there is nothing to save yet.")
     tokenizer = model.text_preprocessor.tokenizer
     match what:
         case "run":

@@ -10,7 +10,7 @@ from playground.engine.line import in_turns
 
 @dataclass(frozen=True, eq=False)
 class Turn:
-    """Somebody's in the line."""
+    """One caller's place in the line."""
 
     caller: str
 

@@ -100,7 +100,7 @@ class Uploads:
         return read
 
     def delete_old(self) -> None:
-        """Delete what nobody has read for a while."""
+        """Delete what has not been read for a while."""
         with self._changing:
             for upload in list(self._held):
                 age = time.monotonic() - upload.begun
@@ -117,14 +117,14 @@ class Uploads:
         kept = [each for each in mine if each.files]
         if len(mine) >= UPLOADS_OF_ONE and not kept:
             raise TooManyFiles(
-                f"{UPLOADS_OF_ONE} files of yours are on their way already. "
+                f"You are already uploading {UPLOADS_OF_ONE} files. "
                 f"Wait until one has arrived."
             )
         if len(mine) >= UPLOADS_OF_ONE:
             self._delete(kept[0])
         if len(self._held) >= UPLOADS_OF_ALL:
             raise TooManyFiles(
-                f"{UPLOADS_OF_ALL} files are on their way or wait to be read already. "
+                f"{UPLOADS_OF_ALL} files are already being uploaded or read. "
                 f"Try again in a minute."
             )
 

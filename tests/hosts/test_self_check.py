@@ -145,8 +145,9 @@ def test_a_misspelt_variable_is_named_with_the_one_that_is_meant():
         environ | {"PLAYGROUND_MODEL": "x", "PLAYGROUND_WEATHER": "x"}
     )
     assert warning == (
-        "PLAYGROUND_MODEL is no variable of this program: is PLAYGROUND_MODELS meant?\n"
-        "PLAYGROUND_WEATHER is no variable of this program; README.md lists them."
+        "PLAYGROUND_MODEL is not a variable of this program. "
+        "Did you mean PLAYGROUND_MODELS?\n"
+        "PLAYGROUND_WEATHER is not a variable of this program; README.md lists them."
     )
 
 

@@ -99,7 +99,7 @@ def test_the_length_asked_for_is_told_from_the_end_of_the_context():
     reached = words_after(event, new_tokens=128)
     assert reached == "Reached 128 new tokens · 48 tok/s · seed 1234"
     full = words_after(event, new_tokens=37)
-    assert full.startswith("Reached the full length after 37 new tokens")
+    assert full.startswith("Reached the maximum length after 37 new tokens")
 
 
 def test_a_stopped_run_says_that_its_text_is_kept():

@@ -58,7 +58,7 @@ def test_on_a_space_each_visitor_has_places_whatever_they_write_in_front(space):
         mine = through_the_proxy(space, invented, "203.0.113.1", PROXY)
         mine.submit("Hello", **GENERATE)
         assert space.engine.wait_for_runs(number + 1)
-    with pytest.raises(AppError, match="8 texts of yours are in work already"):
+    with pytest.raises(AppError, match="You already have 8 texts in progress"):
         through_the_proxy(space, "8.8.8.8", "203.0.113.1", PROXY).predict(
             "Hello", **GENERATE
         )

@@ -247,7 +247,9 @@ def test_who_is_over_the_limit_hears_so_on_the_status_at_once(endless, monkeypat
             endless.engine.wait_for_runs, SILENT_PAGES_OF_ONE
         )
         said, _ = await say(site, ATTACKER, max_new_tokens=3)
-        assert said == ["8 texts of yours are in work already. Wait until one is done."]
+        assert said == [
+            "You already have 8 texts in progress. Wait until one is finished."
+        ]
 
     asyncio.run(play())
 
@@ -279,7 +281,7 @@ def test_those_that_nobody_listens_to_make_room_once_they_could_have_been_heard(
     kept.append(place_of(places, "new", monkeypatch))
     assert [place.was_given_away for _, place in kept] == [False, True, False]
     monkeypatch.setattr("playground.web.places.SECONDS_TO_LISTEN", 60)
-    with pytest.raises(NoPlace, match="2 texts of yours"):
+    with pytest.raises(NoPlace, match="You already have 2 texts"):
         place_of(places, "too many", monkeypatch)
     for taken, _ in kept:
         taken.__exit__(None, None, None)
@@ -304,7 +306,7 @@ def test_one_session_holds_one_place_and_a_comparison_one_for_each_text(monkeypa
 def test_all_addresses_together_have_a_bound_too(monkeypatch):
     places = Places(2, "texts", total=3, listeners=Ears(*"abcd"))
     kept = [place_of(places, name, monkeypatch, host=name) for name in "abc"]
-    with pytest.raises(NoPlace, match="3 texts are in work already"):
+    with pytest.raises(NoPlace, match="There are already 3 texts in progress"):
         place_of(places, "d", monkeypatch, host="d")
     for taken, _ in kept:
         taken.__exit__(None, None, None)

@@ -21,7 +21,7 @@ def test_a_place_is_there_again_when_it_was_left_even_by_a_fault():
         raise KeyError
     with places.taken("here"):
         other = places.taken("here")
-        with pytest.raises(ValueError, match="1 texts of yours"):
+        with pytest.raises(ValueError, match="You already have 1 text in"):
             other.__enter__()
         with places.taken("there"):
             pass
@@ -38,7 +38,7 @@ def test_who_asks_for_too_many_texts_is_refused_and_others_are_not(page, scripte
     mine, yours = client_at(page, "10.0.0.1"), client_at(page, "10.0.0.2")
     jobs = [mine.submit("Hello", **GENERATE) for _ in range(TEXTS_OF_ONE)]
     assert scripted.wait_for_runs(TEXTS_OF_ONE)
-    with pytest.raises(AppError, match="8 texts of yours are in work already"):
+    with pytest.raises(AppError, match="You already have 8 texts in progress"):
         mine.predict("Hello", **GENERATE)
     jobs.append(yours.submit("Hello", **GENERATE))
     assert scripted.wait_for_runs(TEXTS_OF_ONE + 1)
@@ -76,7 +76,7 @@ def test_who_asks_too_much_is_refused_and_few_questions_are_read_at_once(slow):
         time.sleep(0.01)
     refused = [job for job in jobs if job.done()]
     for job in refused:
-        assert "4 questions of yours are in work already" in str(job.exception())
+        assert "You already have 4 questions in progress" in str(job.exception())
     last = yours.submit("a", api_name="/slowly")
     assert not slow.asked.acquire(timeout=0.3)
     slow.go_on.set()

@@ -191,7 +191,7 @@ def test_an_example_opens_at_once_with_a_stored_answer(page_for, open_tab):
     tab.get_by_role("button", name="Explain gravity").click()
     expect(output(tab)).to_contain_text("Gravity is")
     expect(status(tab)).to_have_text(
-        "A stored answer, seed 1. Generate writes your own."
+        "A stored answer, seed 1. Press Generate to write your own."
     )
     expect(tab.get_by_label("Prompt", exact=True)).to_have_value(
         "Explain gravity in two sentences."
