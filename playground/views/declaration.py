@@ -2,13 +2,17 @@
 
 `registry.py` has them all, each by the function that makes it:
 
-    @view("Heads", "Rollout", how_to_read="From the bottom up: layer after layer ...")
-    def rollout(subject: Subject, position: int = -1) -> RolloutView:
-        '''Where all layers together look.'''
+    @view("Heads", "Rollout")
+    def rollout(subject: Subject, position: int = -1) -> View:
+        '''Where all layers together look.
 
-The function's name is the view's; its docstring says what it shows, in its first line
-also beside a choice. Its parameters are what the view needs to be chosen: `layer`,
-`head`, `position` or `index` of a token, `sliding_window`, `score`, `**settings`.
+        From the bottom up: layer after layer the token takes in what is further back.
+        '''
+
+The function's name is the view's. Its docstring says in the first line what is shown,
+then how to read it, then what is chosen. Its parameters are what the view needs to be
+told: `layer`, `head`, `position` or `index` of a token, `sliding_window`, `score`,
+`**settings`.
 """
 
 import inspect
@@ -31,7 +35,7 @@ HINTS = {
 """The tabs that hold views, in the order in which a host shows them."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Declaration:
     """A kind of view: where it stands, how to read it, and the function that makes it.
 
@@ -42,9 +46,8 @@ class Declaration:
 
     make: Callable[..., View]
     tab: str
-    choice: str
-    how_to_read: str
-    heads: str
+    choice: str = ""
+    heads: str = "Head"
 
     @property
     def name(self) -> str:
@@ -53,7 +56,16 @@ class Declaration:
     @property
     def words(self) -> str:
         """What it shows, in a line."""
-        return inspect.getdoc(self.make).partition("\n")[0]  # type: ignore[union-attr]
+        return self._paragraphs[0]
+
+    @property
+    def how_to_read(self) -> str:
+        return self._paragraphs[1]
+
+    @property
+    def _paragraphs(self) -> list[str]:
+        documented = inspect.getdoc(self.make) or ""
+        return [" ".join(each.split()) for each in documented.split("\n\n")]
 
     @cached_property
     def parameters(self) -> Mapping[str, inspect.Parameter]:
@@ -76,15 +88,11 @@ VIEWS: dict[str, Declaration] = {}
 Make = TypeVar("Make", bound=Callable[..., View])
 
 
-def view(
-    tab: str, choice: str = "", *, how_to_read: str, heads: str = "Head"
-) -> Callable[[Make], Make]:
+def view(tab: str, choice: str = "", heads: str = "Head") -> Callable[[Make], Make]:
     """Declare the view that the decorated function makes of a `Subject`."""
 
     def declare(make: Make) -> Make:
-        VIEWS[make.__name__] = Declaration(
-            make=make, tab=tab, choice=choice, how_to_read=how_to_read, heads=heads
-        )
+        VIEWS[make.__name__] = Declaration(make, tab, choice, heads)
         return make
 
     return declare

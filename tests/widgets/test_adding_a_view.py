@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 import widgets
-from playground.commands import gallery, gallery_scenes
 from playground.hosts.explorer import Choices, Focus
 from playground.hosts.form import SHOWN
 from playground.plots import figure
@@ -21,6 +20,7 @@ from playground.web.offer import Offer
 from playground.web.tab import Tab
 from tests.test_contributing import PAGE, example
 from tests.views.scripted_explained import ScriptedExplained
+from tools import gallery, gallery_scenes
 from widgets import generate
 from widgets.engines import borrow
 
@@ -89,7 +89,7 @@ def test_it_is_in_a_tab_of_page_and_panel(run, model, panel_for):
 
     pane = panel_for(model).panes["Heads"]
     assert pane.view.options[-1] == "Look back"
-    assert pane.view.tooltips[-1] == widgets.show_look_back.__doc__
+    assert pane.view.tooltips[-1] == ABOUT
     pane.view.value = "Look back"
     assert pane.layer.layout.display == pane.head.layout.display == "none"
     (in_panel,) = pane.views(run, lambda *_: None)
