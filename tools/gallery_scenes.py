@@ -129,7 +129,7 @@ def scenes(engine: Engine[MistralCausalLM], example: Example) -> Iterator[Scene]
         name=f"attention_by_{by}",
         view=usual.view("attention", **head, by=by),
         about=_about(VIEWS["attention"]),
-        how_to_read=f"The same head as above, with the tokens of a {by} together.",
+        how_to_read=f"The head of “Attention”, with the tokens of a {by} together.",
     )
 
 

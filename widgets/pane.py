@@ -11,6 +11,7 @@ from playground.hosts.view_html import message_html
 from playground.models.interpretability.text_reading import ExplainStopped
 from playground.presets import Progress
 from playground.views.declaration import Declaration
+from playground.views.explained_text import Waiting
 from playground.views.registry import HINTS, choices_of, in_tab
 from playground.views.view import View
 from widgets.background import Background, Stopped
@@ -123,7 +124,8 @@ class Pane(Snapshot, w.VBox):
         Raises ValueError, in words fit to show, where there is nothing to see.
         """
         choice = self.view.value if choices_of(self.tab) else ""
-        return run.explorer.tab(self.tab, choice, self.choices(run), progress)
+        waiting = Waiting(progress)
+        return run.explorer.tab(self.tab, choice, self.choices(run), waiting)
 
     def choices(self, run: Run) -> Choices:  # noqa: ARG002
         """What is chosen now. Raises ValueError for what cannot be."""

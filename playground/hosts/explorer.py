@@ -11,11 +11,10 @@ from typing import Any, Protocol
 
 from playground.engine import Engine
 from playground.models import Explained, MistralCausalLM, explain
-from playground.models.interpretability.text_reading import Stopped, never
-from playground.presets import Progress, say_nothing
 from playground.settings import GenerationSettings
 from playground.transcript import Transcript
 from playground.views.declaration import Declaration
+from playground.views.explained_text import NOBODY, Waiting
 from playground.views.labels import labels
 from playground.views.registry import HINTS, VIEWS, choices_of, in_tab
 from playground.views.subject import Read, Subject
@@ -133,19 +132,17 @@ class Explorer:
         tab: str,
         choice: str = "",
         choices: Choices = Choices(),
-        progress: Progress = say_nothing,
-        stopped: Stopped = never,
+        waiting: Waiting = NOBODY,
     ) -> Sequence[View]:
         """The views of a tab, or of those that stand to choose in it the chosen one."""
         wanted = [choices_of(tab)[choice]] if choice else in_tab(tab)
         return [
-            self._made(each, progress, stopped, self._arguments(each, choices))
-            for each in wanted
+            self._made(each, waiting, self._arguments(each, choices)) for each in wanted
         ]
 
     def view(self, name: str, *arguments: Any, **chosen: Any) -> View:
         """One of VIEWS by its name, of what its function takes."""
-        return self._made(VIEWS[name], say_nothing, never, chosen, *arguments)
+        return self._made(VIEWS[name], NOBODY, chosen, *arguments)
 
     @property
     def holds_text(self) -> bool:
@@ -160,8 +157,7 @@ class Explorer:
     def _made(
         self,
         view: Declaration,
-        progress: Progress,
-        stopped: Stopped,
+        waiting: Waiting,
         chosen: dict[str, Any],
         *arguments: Any,
     ) -> View:
@@ -171,20 +167,12 @@ class Explorer:
                 until_made.enter_context(self._reading)
                 return self._text(subject, window, length)
 
-            subject = self._subject(read, progress, stopped)
+            subject = self._subject(read, waiting)
             return view.make(subject, *arguments, **chosen)
 
-    def _subject(
-        self, read: Read, progress: Progress = say_nothing, stopped: Stopped = never
-    ) -> Subject:
-        return Subject(
-            engine=self._source.engine,
-            model=self.model,
-            run=self.run,
-            read=read,
-            progress=progress,
-            stopped=stopped,
-        )
+    def _subject(self, read: Read, waiting: Waiting = NOBODY) -> Subject:
+        engine, model, run = self._source.engine, self.model, self.run
+        return Subject(engine=engine, model=model, run=run, read=read, waiting=waiting)
 
     def _text(
         self, subject: Subject, window: int | None, length: int | None
@@ -193,8 +181,8 @@ class Explorer:
             ids = subject.text_ids
             if (read := self._read) is None or not _is_of(read, ids[:length], window):
                 self._read = None  # first: a long text takes 320 MB
-                waiting = subject.progress, subject.stopped
-                read = self._read = explain(subject.model, ids, window, *waiting)
+                read = explain(subject.model, ids, window, *subject.waiting)
+                self._read = read
             return read
 
     def _arguments(self, view: Declaration, choices: Choices) -> dict[str, Any]:

@@ -5,11 +5,11 @@ from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
 
 from playground.plots.drawing import draw
 from playground.plots.lettering import printable
-from playground.plots.marks import box_text, columns, flow, key, no_frame, swatch
+from playground.plots.marks import key, swatch
+from playground.plots.running_text import page, running_text
 from playground.plots.style import Style
 from playground.views.amounts import tokens
 from playground.views.comparison import ComparedRun, ComparisonView
@@ -20,42 +20,34 @@ MOST_TOKENS, MOST_TOKENS_NARROW = 120, 60
 @draw.register
 def draw_comparison(view: ComparisonView, figure: Figure, style: Style) -> str:
     """A block of text for each run, its settings above it."""
-    axes, line, width = figure.subplots(), 0, columns(style, style.size)
+    axes, line, width = figure.subplots(), 0, 0
     for run in view.runs:
-        line = _draw_run(axes, run, line, width, style)
+        line, width = _draw_run(axes, run, line, style)
     figure.set_figheight(1.3 + 0.23 * line)
-    axes.set(xlim=(0, width), ylim=(line, 0), xticks=[], yticks=[])
-    no_frame(axes)
+    page(axes, width, line)
     swatches = [swatch("as in the first text", style.faint, style)]
     if view.diverges_at is not None:
         swatches += [
             swatch("where a text leaves the first one", style.warm, style),
-            swatch("behind that", style.tint(0.28), style),
+            swatch("after that", style.tint(0.28), style),
         ]
     key(figure, swatches, style)
     return view.words()
 
 
-def _draw_run(
-    axes: Axes,
-    run: ComparedRun,
-    line: int,
-    width: int,
-    style: Style,
-) -> int:
-    """Draws from `line` on; gives the line behind it."""
+def _draw_run(axes: Axes, run: ComparedRun, line: int, style: Style) -> tuple[int, int]:
+    """Draws from `line` on; gives the line after it, and the characters of a line."""
     most = MOST_TOKENS_NARROW if style.narrow else MOST_TOKENS
     names = [printable(label, limit=24) for label in run.labels[:most]]
     names += [" …"] if len(run.labels) > most else []
-    places = flow([name.replace(r"\$", "$") for name in names], width)
+    text = running_text(names, style, style.size)
     head: dict[str, Any] = {"size": style.size, "color": style.ink, "weight": "bold"}
-    line = _write(axes, run.name, line, width, **head)
-    for n, (name, (down, column)) in enumerate(zip(names, places, strict=True)):
-        _draw_token(axes, run, n, name, (line + down, column), style)
-    line += places[-1][0] + 1 if places else 1
-    return 1 + _write(
-        axes, _told(run), line, width, size=style.small, color=style.muted
-    )
+    line = _write(axes, run.name, line, text.width, **head)
+    fills = [_color(run, n, style) for n in range(len(names))]
+    text.letter(axes, fills, style, top=line)
+    foot: dict[str, Any] = {"size": style.small, "color": style.muted}
+    line = _write(axes, _told(run), line + text.lines, text.width, **foot)
+    return line + 1, text.width
 
 
 def _write(axes: Axes, text: str, line: int, width: int, **look: Any) -> int:
@@ -67,23 +59,10 @@ def _write(axes: Axes, text: str, line: int, width: int, **look: Any) -> int:
     return line + len(wrapped)
 
 
-def _draw_token(
-    axes: Axes,
-    run: ComparedRun,
-    n: int,
-    name: str,
-    place: tuple[int, int],
-    style: Style,
-) -> None:
-    color = style.faint
-    if run.diverges_at is not None and n >= run.diverges_at:
-        color = style.warm if n == run.diverges_at else style.tint(0.28)
-    line, column = place
-    width = len(name.replace(r"\$", "$"))
-    axes.add_patch(
-        Rectangle((column + 0.05, line + 0.06), width - 0.1, 0.88, color=color, lw=0)
-    )
-    box_text(axes, place, name, style.size, style.over(color))
+def _color(run: ComparedRun, n: int, style: Style) -> str:
+    if run.diverges_at is None or n < run.diverges_at:
+        return style.faint
+    return style.warm if n == run.diverges_at else style.tint(0.28)
 
 
 def _told(run: ComparedRun) -> str:

@@ -12,10 +12,8 @@ from matplotlib.patches import Patch
 from matplotlib.text import Text
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from playground.plots.lettering import MONO, printable
+from playground.plots.lettering import printable
 from playground.plots.style import Style
-
-MONO_WIDTH = 0.602  # of a character, in parts of the font's size
 
 
 def key(figure: Figure, handles: Sequence[Artist], style: Style) -> None:
@@ -83,33 +81,3 @@ def no_frame(axes: Axes) -> None:
     """An axes without lines and ticks."""
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
-
-
-def columns(style: Style, size: float) -> int:
-    """How many mono characters of `size` points a line of the picture has."""
-    return int((style.width - 0.35) * 72 / (MONO_WIDTH * size))
-
-
-def flow(labels: Sequence[str], width: int) -> list[tuple[int, int]]:
-    """Where each label goes as running text of `width` characters: (line, column).
-
-    >>> flow(("The", "␣sea", "␣is", "␣wide"), 8)
-    [(0, 0), (0, 3), (1, 0), (1, 3)]
-    """
-    places, line, column = [], 0, 0
-    for label in labels:
-        if column and column + len(label) > width:
-            line, column = line + 1, 0
-        places.append((line, column))
-        column += len(label)
-    return places
-
-
-def box_text(
-    axes: Axes, place: tuple[int, int], text: str, size: float, color: str
-) -> None:
-    """A label in a mono font at its place of the running text."""
-    line, column = place
-    axes.text(
-        column + 0.1, line + 0.5, text, family=MONO, size=size, color=color, va="center"
-    )

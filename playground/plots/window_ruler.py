@@ -2,25 +2,16 @@
 
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.patches import Patch, Rectangle
+from matplotlib.patches import Patch
 
 from playground.plots.drawing import draw
 from playground.plots.lettering import printable
-from playground.plots.marks import (
-    box_text,
-    columns,
-    flow,
-    key,
-    letter,
-    no_frame,
-    swatch,
-    whole_numbers,
-)
+from playground.plots.marks import key, letter, swatch, whole_numbers
+from playground.plots.running_text import answer_bar, page, running_text
 from playground.plots.style import Style
 from playground.views.window import counted
 from playground.views.window_ruler import HOW, RulerView
@@ -35,15 +26,15 @@ def draw_ruler(view: RulerView, figure: Figure, style: Style) -> str:
     shown = list(_shown(view, MOST_TOKENS_NARROW if style.narrow else MOST_TOKENS))
     size = style.small if style.narrow else style.size
     names = [_name(view, token) for token in shown]
-    places = flow([name.replace(r"\$", "$") for name in names], columns(style, size))
-    lines = places[-1][0] + 1
-    figure.set_figheight(1.95 + 0.23 * lines + (0.5 if style.narrow else 0))
-    scale, text = figure.subplots(2, height_ratios=(0.34, 0.21 * lines))
+    words = running_text(names, style, size)
+    figure.set_figheight(1.95 + 0.23 * words.lines + (0.5 if style.narrow else 0))
+    scale, text = figure.subplots(2, height_ratios=(0.34, 0.21 * words.lines))
     _draw_scale(scale, view, style)
-    for token, name, place in zip(shown, names, places, strict=True):
-        _draw_token(text, view, token, name, place, size, style)
-    text.set(xlim=(0, columns(style, size)), ylim=(lines, 0), xticks=[], yticks=[])
-    no_frame(text)
+    zones = [None if token == GAP else int(view.zones[token]) for token in shown]
+    fills = [None if zone is None else zone_color(zone, style) for zone in zones]
+    answer = shown.index(view.num_prompt) if view.num_prompt in shown else None
+    words.letter(text, fills, style, answer=answer)
+    page(text, words.width, words.lines)
     key(figure, list(_key(view, style)), style)
     return view.window.state(view.num_tokens)
 
@@ -85,30 +76,6 @@ def _draw_scale(axes: Axes, view: RulerView, style: Style) -> None:
     whole_numbers(axes.xaxis, style)
 
 
-def _draw_token(
-    axes: Axes,
-    view: RulerView,
-    token: int,
-    name: str,
-    place: tuple[int, int],
-    size: float,
-    style: Style,
-) -> None:
-    line, column = place
-    if token == GAP:
-        box_text(axes, place, name, size, style.muted)
-        return
-    zone = int(view.zones[token])
-    color, width = zone_color(zone, style), len(name.replace(r"\$", "$"))
-    axes.add_patch(
-        Rectangle((column + 0.05, line + 0.06), width - 0.1, 0.88, color=color, lw=0)
-    )
-    ink = style.over(color) if zone else style.muted
-    box_text(axes, place, name, size, ink)
-    if token == view.num_prompt:
-        axes.plot((column, column), (line, line + 1), color=style.warm, lw=2.5)
-
-
 def _key(view: RulerView, style: Style) -> Iterator[Patch | Line2D]:
     for zone in (2, 1):
         number = int((view.zones == zone).sum())
@@ -119,5 +86,4 @@ def _key(view: RulerView, style: Style) -> Iterator[Patch | Line2D]:
         what = f"not seen at all: {counted(view.first_reached, 'token')}"
         yield Patch(facecolor=style.paper, edgecolor=style.line, label=what)
     if 0 < view.num_prompt < view.num_tokens:
-        bar: dict[str, Any] = {"color": style.warm, "marker": "|", "ms": 9, "mew": 2.5}
-        yield Line2D([], [], lw=0, label="the answer begins", **bar)
+        yield answer_bar(style)

@@ -46,7 +46,7 @@ class AttentionView:
     `units`: what rows and columns are. `weights` f32 [U, U]: from a row to a column,
     rows sum to 1; None if there are more than 512 units, then the links are what is
     kept. `looks_at`: of each unit as a query; `looked_at_by`: of each unit as a key.
-    `strongest_of_all`: `strongest_link` also of the links that were not kept.
+    `strongest_link`: query, key and weight of the strongest to another unit from 1 on.
     `prompt_length`: how many units begin in the prompt; the rest was generated.
     `sliding_window`: tokens that a token sees, itself included; T if it does not bind.
     """
@@ -59,7 +59,7 @@ class AttentionView:
     weights: Floats | None
     looks_at: Links
     looked_at_by: Links
-    strongest_of_all: tuple[int, int, float] | None = None
+    strongest_link: tuple[int, int, float]
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -85,18 +85,6 @@ class AttentionView:
             f"{percent(weight)} of its attention to {by} {key} “{self.labels[key]}”."
         )
 
-    @property
-    def strongest_link(self) -> tuple[int, int, float]:
-        """Query, key and weight of the strongest link to another unit from 1 on."""
-        if self.strongest_of_all is not None:
-            return self.strongest_of_all
-        links = self.looks_at
-        own = np.arange(len(links.weights))[:, None]
-        other = (links.positions != own) & (links.positions > 0)
-        weights = np.where(other, links.weights, 0)
-        query, i = np.unravel_index(weights.argmax(), weights.shape)
-        return int(query), int(links.positions[query, i]), float(weights[query, i])
-
     def table(self) -> Table:
         """Each unit's strongest links as a query."""
         by, names, links = self.units.by, self.labels, self.looks_at
@@ -120,22 +108,20 @@ class LayerView:
     `weights` f32 [Q, U, U] between at most `size` stretches of equally many tokens:
     the mean over the queries of what goes to all keys of a stretch; rows sum to 1.
     `units`: the stretches. `distance` f32 [Q]: how many tokens back a head looks, the
-    mean over all queries, 0 for the token itself; None if it was not counted.
+    mean over all queries, 0 for the token itself.
     """
 
     layer: int
     units: TextUnits
     sliding_window: int
     weights: Floats
-    distance: Floats | None = None
+    distance: Floats
 
     @property
     def title(self) -> str:
         return f"All heads of layer {self.layer}"
 
     def words(self) -> str:
-        if self.distance is None:
-            return f"{counted(len(self.weights), 'head')} of layer {self.layer}."
         on_itself = np.einsum("quu->qu", self.weights).mean(axis=1)
         near, far = int(self.distance.argmin()), int(self.distance.argmax())
         size = int(self.units.sizes[0])
@@ -202,7 +188,7 @@ def attention_view(
         weights=weights if len(units) <= MAX_DENSE else None,
         looks_at=strongest(weights, most_links),
         looked_at_by=strongest(weights.T, most_links),
-        strongest_of_all=_strongest_link(weights),
+        strongest_link=_strongest_link(weights),
     )
 
 

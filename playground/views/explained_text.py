@@ -1,32 +1,31 @@
 """What views of an explained text share: its checks, and its window in words."""
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from playground.models import Explained, ExplainStopped
 from playground.models.interpretability.text_reading import Stopped, never
 from playground.presets import Progress, say_nothing
 from playground.views.window import counted
 
-__all__ = [
-    "Progress",
-    "Stopped",
-    "check_labels",
-    "layer_by_layer",
-    "never",
-    "say_nothing",
-    "window_words",
-]
+
+class Waiting(NamedTuple):
+    """Who waits for long work: `progress` is told how far it is, `stopped` ends it."""
+
+    progress: Progress = say_nothing
+    stopped: Stopped = never
+
+    def layer_by_layer(self, layers: Sequence[int]) -> Iterator[int]:
+        """The layers, telling of each one that is done. Raises ExplainStopped."""
+        for done, layer in enumerate(layers):
+            if self.stopped():
+                raise ExplainStopped(f"Stopped after {done} of {len(layers)} layers.")
+            yield layer
+            self.progress(f"Looked at layer {layer}", (done + 1) / len(layers))
 
 
-def layer_by_layer(
-    layers: Sequence[int], progress: Progress, stopped: Stopped
-) -> Iterator[int]:
-    """The layers, telling of each one that is done. Raises ExplainStopped."""
-    for done, layer in enumerate(layers):
-        if stopped():
-            raise ExplainStopped(f"Stopped after {done} of {len(layers)} layers.")
-        yield layer
-        progress(f"Looked at layer {layer}", (done + 1) / len(layers))
+NOBODY = Waiting()
+"""For work that nobody watches."""
 
 
 def check_labels(explained: Explained, labels: Sequence[str]) -> None:

@@ -23,14 +23,7 @@ from numpy.typing import NDArray
 from playground.models import AttentionBlock, Explained
 from playground.models.places import places, whole
 from playground.views.amounts import bits, percent
-from playground.views.explained_text import (
-    Progress,
-    Stopped,
-    layer_by_layer,
-    never,
-    say_nothing,
-    window_words,
-)
+from playground.views.explained_text import NOBODY, Waiting, window_words
 from playground.views.view import Cell, Table
 from playground.views.window import counted
 
@@ -71,9 +64,7 @@ class HeadFinderView:
     even_entropy: float
     even_distance: float
 
-    @property
-    def title(self) -> str:
-        return "What the heads do"
+    title = "What the heads do"
 
     def strongest(self, pattern: str) -> tuple[int, int, float] | None:
         """Layer, head and number of the largest in a field of PATTERNS, if any."""
@@ -129,8 +120,7 @@ class HeadFinderView:
 def head_finder_view(
     explained: Explained,
     layers: Sequence[int],
-    progress: Progress = say_nothing,
-    stopped: Stopped = never,
+    waiting: Waiting = NOBODY,
 ) -> HeadFinderView:
     """What the heads of some layers do. Raises ValueError, ExplainStopped.
 
@@ -142,7 +132,7 @@ def head_finder_view(
         pattern: np.zeros((len(layers), explained.num_query_heads))
         for pattern in PATTERNS
     }
-    for i, layer in enumerate(layer_by_layer(layers, progress, stopped)):
+    for i, layer in enumerate(waiting.layer_by_layer(layers)):
         for block in explained.attention_blocks(layer):
             for pattern, summed in _sums(block, explained).items():
                 numbers[pattern][i] += summed

@@ -15,13 +15,7 @@ from playground.models import Explained
 from playground.models.places import places, whole
 from playground.tokenizers import Tokenizer
 from playground.views.amounts import percent
-from playground.views.explained_text import (
-    Progress,
-    Stopped,
-    layer_by_layer,
-    never,
-    say_nothing,
-)
+from playground.views.explained_text import NOBODY, Waiting
 from playground.views.labels import labels
 from playground.views.view import Table
 
@@ -64,9 +58,7 @@ class LogitLensView:
         kept = np.cumprod(same[::-1], axis=0).sum(axis=0)
         return tuple(self.layers[-n] for n in kept.tolist())
 
-    @property
-    def title(self) -> str:
-        return "What each layer would say next"
+    title = "What each layer would say next"
 
     def words(self) -> str:
         position, label = self.positions[-1], self.labels[-1]
@@ -107,8 +99,7 @@ def logit_lens_view(
     tokenizer: Tokenizer,
     positions: Sequence[int],
     most_tokens: int = 5,
-    progress: Progress = say_nothing,
-    stopped: Stopped = never,
+    waiting: Waiting = NOBODY,
 ) -> LogitLensView:
     """What each layer would say after some positions, up to 64 of them.
 
@@ -133,7 +124,7 @@ def logit_lens_view(
     layers = range(EMBEDDINGS, explained.num_layers)
     found = [
         _look(_logprobs(explained, layer, positions), own, targets, most_tokens)
-        for layer in layer_by_layer(layers, progress, stopped)
+        for layer in waiting.layer_by_layer(layers)
     ]
     stacked = {name: np.stack([each[name] for each in found]) for name in found[0]}
     return LogitLensView(

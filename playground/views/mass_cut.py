@@ -14,15 +14,7 @@ from numpy.typing import NDArray
 from playground.models import Explained
 from playground.models.places import places
 from playground.views.amounts import percent
-from playground.views.explained_text import (
-    Progress,
-    Stopped,
-    check_labels,
-    layer_by_layer,
-    never,
-    say_nothing,
-    window_words,
-)
+from playground.views.explained_text import NOBODY, Waiting, check_labels, window_words
 from playground.views.view import Table
 from playground.views.window import counted
 
@@ -61,9 +53,7 @@ class MassCutView:
         mean: Floats = self.mass.mean(axis=(0, 1))
         return mean
 
-    @property
-    def title(self) -> str:
-        return "Attention cut by the window"
+    title = "Attention cut by the window"
 
     def words(self) -> str:
         window = window_words(self.sliding_window, len(self.labels))
@@ -105,8 +95,7 @@ def mass_cut_view(
     explained: Explained,
     layers: Sequence[int],
     labels: Sequence[str],
-    progress: Progress = say_nothing,
-    stopped: Stopped = never,
+    waiting: Waiting = NOBODY,
 ) -> MassCutView:
     """What the window cuts in some layers. Raises ValueError, ExplainStopped."""
     check_labels(explained, labels)
@@ -114,7 +103,7 @@ def mass_cut_view(
     shape = (len(layers), explained.num_query_heads, len(explained))
     mass = np.zeros(shape, np.float32)
     if explained.sliding_window < len(explained):
-        for i, layer in enumerate(layer_by_layer(layers, progress, stopped)):
+        for i, layer in enumerate(waiting.layer_by_layer(layers)):
             for block in explained.attention_blocks(layer, full=True):
                 distance = block.queries[:, None] - block.keys
                 outside = (distance >= explained.sliding_window).astype(np.float32)

@@ -191,9 +191,7 @@ def mass_cut(subject: Subject, sliding_window: int | None = None) -> View:
     """
     text = subject.text(sliding_window)
     layers = range(text.num_layers)
-    return mass_cut_view(
-        text, layers, subject.labels, subject.progress, subject.stopped
-    )
+    return mass_cut_view(text, layers, subject.labels, subject.waiting)
 
 
 @view("Window", "What if")
@@ -210,16 +208,13 @@ def windows(subject: Subject, windows: Sequence[int] | None = None) -> View:
     if windows is None:
         windows = windows_to_try(length, own)
     windows = sorted({own, *(min(whole("windows", w, 1), length) for w in windows)})
-    waiting = subject.progress, subject.stopped
+    prompt, (progress, stopped) = subject.run.prompt_token_ids, subject.waiting
     greedy = greedy_texts(
-        subject.engine,
-        subject.run.prompt_token_ids,
-        windows,
-        GREEDY_TOKENS,
-        progress=subject.progress,
-        stopped=subject.stopped,
+        *(subject.engine, prompt, windows, GREEDY_TOKENS),
+        progress=progress,
+        stopped=stopped,
     )
-    return what_if_view(text, subject.labels, windows, greedy, *waiting)
+    return what_if_view(text, subject.labels, windows, greedy, subject.waiting)
 
 
 @view("Heads", "Layer")
@@ -276,7 +271,7 @@ def head_kinds(subject: Subject) -> View:
     """
     text = subject.text()
     layers = range(text.num_layers)
-    return head_finder_view(text, layers, subject.progress, subject.stopped)
+    return head_finder_view(text, layers, subject.waiting)
 
 
 @view("Heads", "Rollout")
@@ -291,7 +286,7 @@ def rollout(
     From a position, from 0 or from the end.
     """
     text, at = subject.text(sliding_window), subject.position(position)
-    return rollout_view(text, at, subject.labels, subject.progress, subject.stopped)
+    return rollout_view(text, at, subject.labels, subject.waiting)
 
 
 @view("Heads", "Lens")
@@ -326,8 +321,8 @@ def salience(subject: Subject, index: int = -1, *, position: int | None = None) 
             "`position` must be after the first token, got 0: nothing comes before it. "
             "Choose a later one."
         )
-    waiting = subject.progress, subject.stopped
-    return salience_view(subject.text(), subject.tokenizer, at - 1, None, *waiting)
+    text, tokenizer = subject.text(), subject.tokenizer
+    return salience_view(text, tokenizer, at - 1, None, subject.waiting)
 
 
 @view("Heads", "Keys", heads="Key/value head")

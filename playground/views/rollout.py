@@ -15,15 +15,7 @@ from numpy.typing import NDArray
 from playground.models import Explained
 from playground.models.places import place
 from playground.views.amounts import percent
-from playground.views.explained_text import (
-    Progress,
-    Stopped,
-    check_labels,
-    layer_by_layer,
-    never,
-    say_nothing,
-    window_words,
-)
+from playground.views.explained_text import NOBODY, Waiting, check_labels, window_words
 from playground.views.view import Table
 from playground.views.window import counted
 
@@ -99,8 +91,7 @@ def rollout_view(
     explained: Explained,
     position: int,
     labels: Sequence[str],
-    progress: Progress = say_nothing,
-    stopped: Stopped = never,
+    waiting: Waiting = NOBODY,
 ) -> RolloutView:
     """The rollout of one position after each layer. Raises ValueError, ExplainStopped.
 
@@ -112,7 +103,7 @@ def rollout_view(
     layers = range(explained.num_layers)
     shares = np.zeros((len(layers), len(explained)), np.float32)
     shares[:, position] = 1
-    for layer in layer_by_layer(layers[::-1], progress, stopped):
+    for layer in waiting.layer_by_layer(layers[::-1]):
         shares[layer:] = _rolled_back(explained, layer, shares[layer:])
     return RolloutView(
         position=position,

@@ -42,9 +42,7 @@ class RunSummary:
         known = self.num_recorded
         return known if 0 < known < self.num_tokens else None
 
-    @property
-    def title(self) -> str:
-        return "The run in numbers"
+    title = "The run in numbers"
 
     def words(self) -> str:
         told = [tokens(self.num_tokens)]

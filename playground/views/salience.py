@@ -14,7 +14,7 @@ from playground.models import Explained, salience
 from playground.models.places import place
 from playground.tokenizers import Tokenizer
 from playground.views.amounts import bits, percent
-from playground.views.explained_text import Progress, Stopped, never, say_nothing
+from playground.views.explained_text import NOBODY, Waiting
 from playground.views.labels import labels
 from playground.views.view import Table
 from playground.views.window import counted
@@ -91,8 +91,7 @@ def salience_view(
     tokenizer: Tokenizer,
     position: int,
     token_id: int | None = None,
-    progress: Progress = say_nothing,
-    stopped: Stopped = never,
+    waiting: Waiting = NOBODY,
 ) -> SalienceView:
     """What a token right after `position` depends on; None for the one that follows.
 
@@ -101,7 +100,7 @@ def salience_view(
     position = place("position", position, len(explained))
     if token_id is None:
         token_id = _following(explained, position)
-    found = salience(explained, position, token_id, progress, stopped)
+    found = salience(explained, position, token_id, *waiting)
     seen: Sequence[int] = explained.token_ids[: position + 1]
     (token_label,) = labels(tokenizer, [token_id])
     return SalienceView(

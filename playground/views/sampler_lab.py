@@ -59,9 +59,7 @@ class SamplerLabView:
     seed: int
     draw: int
 
-    @property
-    def title(self) -> str:
-        return "What each stage of the sampler leaves"
+    title = "What each stage of the sampler leaves"
 
     def words(self) -> str:
         first, last = self.stages[0], self.stages[-1]

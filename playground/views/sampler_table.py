@@ -66,9 +66,7 @@ class SamplerTableView:
         """That of the user's own chain."""
         return next(each for each in self.picks if each.name == YOURS)
 
-    @property
-    def title(self) -> str:
-        return "The same logits through every sampler"
+    title = "The same logits through every sampler"
 
     def words(self) -> str:
         different = len({each.token_id for each in self.picks} - {NO_TOKEN})

@@ -6,11 +6,10 @@ from functools import cached_property
 
 from playground.engine import Engine
 from playground.models import Explained, MistralCausalLM
-from playground.models.interpretability.text_reading import Stopped, never
 from playground.models.places import place
-from playground.presets import Progress, say_nothing
 from playground.tokenizers import Tokenizer
 from playground.transcript import Transcript
+from playground.views.explained_text import NOBODY, Waiting
 from playground.views.labels import labels
 from playground.views.window import Window, counted, window_of
 
@@ -20,17 +19,13 @@ Read = Callable[["Subject", int | None, int | None], Explained]
 
 @dataclass(frozen=True, kw_only=True)
 class Subject:
-    """A run on the model that wrote it, for as long as one view of it is made.
-
-    `progress` is told how far that is, `stopped` asked whether somebody still waits.
-    """
+    """A run on the model that wrote it, and who waits for the view that is made."""
 
     engine: Engine[MistralCausalLM]
     model: MistralCausalLM
     run: Transcript
     read: Read
-    progress: Progress = say_nothing
-    stopped: Stopped = never
+    waiting: Waiting = NOBODY
 
     @property
     def tokenizer(self) -> Tokenizer:

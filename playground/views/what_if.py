@@ -9,13 +9,7 @@ from numpy.typing import NDArray
 from playground.models import Explained, divergence, text_numbers
 from playground.models.places import whole
 from playground.views.amounts import bits
-from playground.views.explained_text import (
-    Progress,
-    Stopped,
-    check_labels,
-    never,
-    say_nothing,
-)
+from playground.views.explained_text import NOBODY, Waiting, check_labels
 from playground.views.view import Cell, Table
 
 SMALLEST = 8
@@ -66,9 +60,7 @@ class WhatIfView:
             for window in self.windows
         )
 
-    @property
-    def title(self) -> str:
-        return "The same text under other windows"
+    title = "The same text under other windows"
 
     def words(self) -> str:
         narrow, own = 0, self.windows.index(self.own)
@@ -147,8 +139,7 @@ def what_if_view(
     labels: Sequence[str],
     windows: Sequence[int] | None = None,
     greedy: Mapping[int, Sequence[int]] | None = None,
-    progress: Progress = say_nothing,
-    stopped: Stopped = never,
+    waiting: Waiting = NOBODY,
 ) -> WhatIfView:
     """The text that was explained under other windows, its own among them.
 
@@ -169,13 +160,13 @@ def what_if_view(
     for done, window in enumerate(tried):
 
         def report(message: str, part: float | None, done: int = done) -> None:
-            progress(
+            waiting.progress(
                 f"Window {tried[done]}: {message}", (done + (part or 0)) / len(tried)
             )
 
         other = explained
         if window != own:
-            other = explained.under(window, report, stopped)
+            other = explained.under(window, report, waiting.stopped)
         surprisal.append(text_numbers(other).surprisal)
         changed.append(divergence(explained, other))
     return WhatIfView(

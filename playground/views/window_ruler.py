@@ -51,9 +51,7 @@ class RulerView:
     def part(self, position: int) -> str:
         return "prompt" if position < self.num_prompt else "answer"
 
-    @property
-    def title(self) -> str:
-        return "What the next token can see"
+    title = "What the next token can see"
 
     def words(self) -> str:
         last = self.num_tokens - 1

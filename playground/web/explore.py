@@ -14,12 +14,13 @@ from playground.hosts.long_work import Done, Report, in_steps
 from playground.hosts.status import fault_status
 from playground.hosts.stop_builder import stop_html
 from playground.hosts.view_html import message_html, view_html
-from playground.models.interpretability.text_reading import Stopped, never
-from playground.presets import Progress, say_nothing
+from playground.models.interpretability.text_reading import Stopped
+from playground.presets import Progress
 from playground.session.comparison import Comparison
 from playground.settings import GenerationSettings
 from playground.views.attention import AttentionView
 from playground.views.candidates import CandidatesView
+from playground.views.explained_text import NOBODY, Waiting
 from playground.views.registry import HINTS, choices_of
 from playground.views.token_spans import SCORES
 from playground.views.view import View
@@ -113,7 +114,7 @@ class Exploration:
 
         def work(progress: Progress, stopped: Stopped) -> str:
             focus = explorer.focus(tab.focus)
-            views = self._views(tab, focus, asked, progress, stopped)
+            views = self._views(tab, focus, asked, Waiting(progress, stopped))
             html = "".join(
                 _html(view, run, explorer.position(focus), asked) for view in views
             )
@@ -200,8 +201,7 @@ class Exploration:
         tab: Tab,
         focus: Focus,
         asked: "Asked",
-        progress: Progress = say_nothing,
-        stopped: Stopped = never,
+        waiting: Waiting = NOBODY,
     ) -> Sequence[View]:
         heads, lab = tab.opened == "Heads", tab.opened == "Sampler lab"
         choices = Choices(
@@ -212,7 +212,7 @@ class Exploration:
             settings=self._settings_of(asked.values) if lab else None,
         )
         choice = asked.choice(tab.opened)
-        return tab.explorer.tab(tab.opened, choice, choices, progress, stopped)
+        return tab.explorer.tab(tab.opened, choice, choices, waiting)
 
 
 @dataclass(frozen=True)

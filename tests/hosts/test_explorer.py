@@ -17,6 +17,7 @@ from playground.settings import GenerationSettings
 from playground.views.beam_tree import BeamTreeView
 from playground.views.candidates import CandidatesView
 from playground.views.contrastive import ContrastiveView
+from playground.views.explained_text import Waiting
 from playground.views.registry import HINTS, choices_of
 from playground.views.sampler_lab import SamplerLabView
 from playground.views.token_spans import TokenSpansView
@@ -111,7 +112,7 @@ def test_a_place_that_is_not_there_is_refused(
 def test_a_question_that_nobody_waits_for_ends(explorer: Explorer) -> None:
     explorer.forget()
     with pytest.raises(ExplainStopped):
-        explorer.tab("Heads", "Layer", stopped=lambda: True)
+        explorer.tab("Heads", "Layer", waiting=Waiting(stopped=lambda: True))
     assert explorer.view("layer", 0).words()
 
 

@@ -49,6 +49,7 @@ def attention(labels: tuple[str, ...], dense: bool = True) -> AttentionView:
         weights=weights if dense else None,
         looks_at=strongest(weights, 3),
         looked_at_by=strongest(weights.T, 3),
+        strongest_link=(2, 1, 0.25),
     )
 
 
@@ -142,6 +143,7 @@ def all_views(labels: tuple[str, ...]) -> dict[str, View]:
             units=stretches,
             sliding_window=8,
             weights=np.stack([causal(4)] * HEADS),
+            distance=np.arange(HEADS, dtype=np.float32),
         ),
         "head_groups": HeadGroupsView(
             layer=0,

@@ -8,7 +8,7 @@ from matplotlib.cbook import is_math_text
 from matplotlib.font_manager import findfont, get_font
 
 from playground.plots.lettering import FONT, MONO, printable
-from playground.plots.marks import flow
+from playground.plots.running_text import flow
 from playground.plots.style import Style, lightness, style_for
 
 STYLES = [
@@ -85,5 +85,5 @@ def test_hostile_text_is_told():
 
 
 def test_text_flows_in_lines():
-    assert flow(("The", "␣sea", "␣is", "␣wide"), 8) == [(0, 0), (0, 3), (1, 0), (1, 3)]
-    assert flow(("longer than it", "a"), 4) == [(0, 0), (1, 0)]
+    assert flow((3, 4, 3, 5), 8) == [(0, 0), (0, 3), (1, 0), (1, 3)]
+    assert flow((14, 1), 4) == [(0, 0), (1, 0)]

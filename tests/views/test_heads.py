@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from playground.models import ExplainStopped
+from playground.views.explained_text import Waiting
 from playground.views.head_finder import (
     PATTERNS,
     HeadFinderView,
@@ -189,11 +190,12 @@ def test_mass_cut_of_random_heads(seed: int, length: int, window: int) -> None:
 def test_long_work_tells_and_stops() -> None:
     explained = scripted(random_weights(0, 3, 1, 5), 2)
     told: list[float | None] = []
-    mass_cut_view(
-        explained, range(3), LABELS, lambda _words, fraction: told.append(fraction)
-    )
+    waiting = Waiting(lambda _words, fraction: told.append(fraction))
+    mass_cut_view(explained, range(3), LABELS, waiting)
     assert told == [pytest.approx(1 / 3), pytest.approx(2 / 3), 1]
     with pytest.raises(ExplainStopped, match="1 of 3 layers"):
-        head_finder_view(explained, range(3), stopped=iter([False, True]).__next__)
+        head_finder_view(
+            explained, range(3), Waiting(stopped=iter([False, True]).__next__)
+        )
     with pytest.raises(ValueError, match="5 tokens needs a label, got 2"):
         mass_cut_view(explained, [0], ("a", "b"))

@@ -76,9 +76,7 @@ def test_it_is_a_function_of_notebooks(added, run):
     assert isinstance(shown.view, added.LookBackView)
     assert shown.view.words() != widgets.show_look_back(run).view.words()
     assert "show_look_back" in dir(widgets)
-    assert (
-        widgets.show_look_back.__doc__ == "How far back each layer looks, on average."
-    )
+    assert widgets.show_look_back.__doc__ == f"{ABOUT}\n\n{HOW_TO_READ}"
 
 
 @pytest.mark.usefixtures("added")
