@@ -1,13 +1,16 @@
 """Page and panel are two hosts of one thing."""
 
 import re
+from dataclasses import fields, is_dataclass
 from html import escape
 from types import SimpleNamespace
 
 import gradio as gr
+import numpy as np
 import pytest
 from gradio_client import Client
 
+import widgets
 from playground.controls import BY_NAME
 from playground.hosts.explorer import TABS, Focus
 from playground.hosts.form import EXAMPLES, SHOWN, as_typed, read_value
@@ -15,7 +18,7 @@ from playground.presets import say_nothing
 from playground.samplers.choice import sampler_of
 from playground.settings import GenerationSettings
 from playground.views.labels import labels
-from playground.views.registry import HINTS, choices_of
+from playground.views.registry import HINTS, choices_of, in_tab
 from playground.views.token_spans import SCORES
 from playground.web import build
 from playground.web.explore import Asked, Exploration
@@ -234,12 +237,41 @@ def test_the_same_numbers_words_and_tables_in_every_tab(hosts, name, which):
         pane.score.value = which
     on_page = exploration._views(tab, focus, asked)
     in_panel = pane.views(run, say_nothing)
-    assert [view.title for view in in_panel] == [view.title for view in on_page]
-    assert [view.words() for view in in_panel] == [view.words() for view in on_page]
-    for own, other in zip(in_panel, on_page, strict=True):
-        assert own.table().columns == other.table().columns
-        assert repr(own.table().rows) == repr(other.table().rows)
-        assert type(own) is type(other)
+    named = [choices_of(name)[which]] if choices_of(name) else in_tab(name)
+    chosen = {"position": len(run.prompt_token_ids) + 4, "index": 4, "score": which}
+    chosen |= {"layer": layer, "head": head}
+    in_python = [
+        getattr(widgets, f"show_{view.name}")(run, **taken_by(view, chosen)).view
+        for view in named
+    ]
+    for own, other, third in zip(on_page, in_panel, in_python, strict=True):
+        assert_same(own, other)
+        assert_same(own, third)
+        assert own.title == other.title == third.title
+        assert own.words() == other.words() == third.words()
+        tables = {repr(view.table()) for view in (own, other, third)}
+        assert len(tables) == 1
+
+
+def taken_by(view, chosen):
+    """What a view takes; a position rather than a new token, as in the tabs."""
+    skipped = "index" if view.takes("position") else ""
+    return {n: v for n, v in chosen.items() if view.takes(n) and n != skipped}
+
+
+def assert_same(own, other):
+    """Every number and word of a view."""
+    assert type(own) is type(other)
+    if isinstance(own, np.ndarray):
+        np.testing.assert_array_equal(own, other)
+    elif is_dataclass(own):
+        for each in fields(own):
+            assert_same(getattr(own, each.name), getattr(other, each.name))
+    elif isinstance(own, tuple):
+        for one, two in zip(own, other, strict=True):
+            assert_same(one, two)
+    else:
+        assert own == other or own != own  # NaN
 
 
 def test_keys_are_of_the_head_that_was_chosen_in_page_panel_and_python(hosts):
