@@ -22,11 +22,11 @@ class Range:
     below: bool = False
     advice: str = ""
 
-    def check(self, name: str, value: object, advice: str = "") -> float:
+    def check(self, name: str, value: object) -> float:
         """The value as a float. Raises ValueError, which calls it `name`."""
         if is_real(value) and self._holds(float(value)):
             return float(value)
-        raise ValueError(_fault(name, str(self), value, self.advice or advice))
+        raise ValueError(_fault(name, str(self), value, self.advice))
 
     def _holds(self, value: float) -> bool:
         low = value > self.low if self.above else value >= self.low
@@ -47,11 +47,11 @@ class Whole:
     low: int
     advice: str = ""
 
-    def check(self, name: str, value: object, advice: str = "") -> int:
+    def check(self, name: str, value: object) -> int:
         """The value as an int. Raises ValueError, which calls it `name`."""
         if is_whole(value) and int(value) >= self.low:
             return int(value)
-        raise ValueError(_fault(name, str(self), value, self.advice or advice))
+        raise ValueError(_fault(name, str(self), value, self.advice))
 
     def __str__(self) -> str:
         return f"a whole number >= {self.low}"

@@ -1,10 +1,11 @@
 """One setting: its words, its bounds, and what is wrong with a value."""
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Literal
 
-from playground.controls.bounds import Range, Whole, clipped
+from playground.controls.bounds import MAX_FLOAT32, Range, Whole, clipped
 
 Kind = (
     Literal["choice", "number", "integer", "toggle"]
@@ -33,9 +34,11 @@ class Control:
 
     The rest is about numbers of the chain. `stage` is the stage that reads the number,
     and `neutral` the value that changes nothing, None where another number of the stage
-    decides. `beyond` is what the chain takes where that is more than `minimum` to
-    `maximum`, which a host offers. `usual` replaces a neutral value where the sampler
-    lab shows the stage alone. `argument` is what the class of a search calls it.
+    decides. `usual` replaces a neutral value where the sampler lab shows the stage
+    alone. Hosts offer `minimum` to `maximum`; a program may give the chain any number
+    from `minimum` on, unless it is a share (at most 1), or whatever `beyond` says;
+    `advice` says what to do about another. `argument` is the name that the class of a
+    search has for it.
     """
 
     name: str
@@ -54,8 +57,9 @@ class Control:
     placeholder: str = ""
     stage: str = ""
     neutral: Any = None
-    beyond: Range | Whole | None = None
     usual: Any = None
+    beyond: Range | None = None
+    advice: str = ""
     argument: str = ""
 
     def acts_on(self, sampler: str) -> bool:
@@ -110,19 +114,18 @@ class Control:
         none_too = self.optional and self.kind not in ("stop_ids", "toggle")
         return words + (" or none" if none_too else "")
 
-    @property
+    @cached_property
     def in_chain(self) -> Range | Whole:
-        """What the chain takes of a number that has both bounds."""
+        """What the chain takes of a number."""
         assert self.minimum is not None
-        assert self.maximum is not None
-        within = Range(self.minimum, self.maximum, above=self.above_minimum)
-        return self.beyond or within
-
-    def checked_in_chain(self, value: object) -> float:
-        """The number as the chain takes it. Raises ValueError."""
         off = self.neutral or "0"  # 1.0, but 0
-        advice = "" if self.neutral is None else f"Use {off} to switch it off."
-        return self.in_chain.check(self.name, value, advice)
+        known = f"Use {off} to switch it off." if self.neutral is not None else ""
+        advice = self.advice or known
+        if self.kind == "integer":
+            return Whole(int(self.minimum), advice)
+        most = 1 if self.maximum == 1 else MAX_FLOAT32
+        within = Range(self.minimum, most, above=self.above_minimum)
+        return replace(self.beyond or within, advice=advice)
 
     def _bounds_in_words(self) -> str:
         low, high = self.minimum, self.maximum

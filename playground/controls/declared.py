@@ -11,8 +11,8 @@ from functools import partial
 from itertools import chain
 from typing import Any, Literal, TypeVar
 
-from playground.controls.bounds import MAX_FLOAT32, MAX_SEED, Range, Whole
-from playground.controls.control import Control, Group
+from playground.controls.bounds import MAX_FLOAT32, MAX_SEED, Range
+from playground.controls.control import Control
 
 T = TypeVar("T")
 
@@ -49,24 +49,27 @@ DTYPES = ("float32", "bfloat16", "int8")
 
 
 def _setting(kind: str, label: str, help: str, default: Any, **rest: Any) -> Any:
-    """A field of a setting; `rest` are arguments of its `Control`."""
+    """A field of a setting; `rest` are arguments of its `Control`.
+
+    `bounds` are minimum, maximum and step.
+    """
+    names = ("minimum", "maximum", "step")
+    bounds = dict(zip(names, rest.pop("bounds", ()), strict=False))
     words = {"kind": kind, "label": label, "help": help}
-    return field(default=default, metadata=words | rest)
+    return field(default=default, metadata=words | bounds | rest)
 
 
 _number, _integer = partial(_setting, "number"), partial(_setting, "integer")
 _choice, _toggle = partial(_setting, "choice"), partial(_setting, "toggle")
-
-_CHAIN: dict[str, Any] = {"samplers": ("chain",)}
-_SHARE: dict[str, Any] = {"minimum": 0.0, "maximum": 1.0, "step": 0.01}
-_SHARE_KEPT = _SHARE | {"above_minimum": True}
-_LEAST: dict[str, Any] = {"minimum": 0.0, "maximum": 0.1, "step": 0.0005}
-_LEAST |= {"beyond": Range(0, 1, below=True)}
-_ANY: dict[str, Any] = {"minimum": -2.0, "maximum": 2.0, "step": 0.05}
-_ANY |= {"beyond": Range(-MAX_FLOAT32, MAX_FLOAT32)}
-_PENALTY: dict[str, Any] = {"samplers": PENALISED}
-_LAST: dict[str, Any] = {"minimum": -1, "maximum": LAST_TOKENS, "step": 1}
-_LAST |= {"beyond": Whole(-1, advice="Use 0 to switch it off.")}
+_ids = partial(_setting, "token_ids", default=())
+_share = partial(_number, bounds=(0.0, 1.0, 0.01))
+_share_kept = partial(_share, above_minimum=True)
+_off_at_0 = partial(_number, default=0.0, neutral=0.0)
+_least = partial(_off_at_0, bounds=(0.0, 0.1, 0.0005), beyond=Range(0, 1, below=True))
+_taken_off = partial(
+    _off_at_0, bounds=(-2.0, 2.0, 0.05), beyond=Range(-MAX_FLOAT32, MAX_FLOAT32)
+)
+_last = partial(_integer, bounds=(-1, LAST_TOKENS, 1), advice="Use 0 to switch it off.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +94,6 @@ class ChainOrder:
         "see the model's own.",
         "keras_hub",
         choices=tuple(ORDER_LABELS),
-        **_CHAIN,
     )
 
 
@@ -105,102 +107,70 @@ class Cuts:
         "Temperature",
         "Below 1 sharpens the choice, above 1 flattens it. 0 is greedy.",
         0.7,
-        minimum=0.0,
-        maximum=2.0,
-        step=0.05,
+        bounds=(0.0, 2.0, 0.05),
         samplers=DRAWING,
         neutral=1.0,
-        beyond=Range(
-            0,
-            MAX_FLOAT32,
-            advice="Use 1.0 to leave the model's distribution as it is, 0 for greedy.",
-        ),
+        advice="Use 1.0 to leave the model's distribution as it is, 0 for greedy.",
     )
     top_k: int = _integer(
         "Top-k",
         "Keep the k most likely tokens. 0 keeps all.",
         40,
-        minimum=0,
-        maximum=1000,
-        step=1,
+        bounds=(0, 1000, 1),
         samplers=("top_k", "chain"),
         neutral=0,
-        beyond=Whole(0),
     )
-    top_p: float = _number(
+    top_p: float = _share_kept(
         "Top-p",
         "Keep the most likely tokens that together reach p. 1 keeps all.",
         0.9,
         samplers=("top_p", "chain"),
         neutral=1.0,
-        **_SHARE_KEPT,
     )
-    min_p: float = _number(
+    min_p: float = _share(
         "Min-p",
         "Keep tokens at least p times as likely as the likeliest. 0 keeps all.",
         0.05,
         samplers=("min_p", "chain"),
         neutral=0.0,
-        **_SHARE,
     )
-    typical_p: float = _number(
+    typical_p: float = _share_kept(
         "Typical-p",
         "Keep the tokens whose surprise is nearest to the expected one, until they "
         "reach p. 1 keeps all.",
         1.0,
         neutral=1.0,
         usual=0.9,
-        **_CHAIN,
-        **_SHARE_KEPT,
     )
-    top_n_sigma: float = _number(
+    top_n_sigma: float = _off_at_0(
         "Top-n-sigma",
         "Keep tokens whose logit is within n standard deviations of the highest. 0 "
         "keeps all.",
-        0.0,
-        minimum=0.0,
-        maximum=5.0,
-        step=0.1,
-        neutral=0.0,
+        bounds=(0.0, 5.0, 0.1),
         usual=1.0,
-        beyond=Range(0, MAX_FLOAT32),
-        **_CHAIN,
     )
-    epsilon: float = _number(
+    epsilon: float = _least(
         "Epsilon",
         "Keep tokens with at least this probability. 0 keeps all.",
-        0.0,
-        neutral=0.0,
         usual=0.001,
-        **_CHAIN,
-        **_LEAST,
     )
-    eta: float = _number(
+    eta: float = _least(
         "Eta",
         "Like epsilon, but lower where the model is unsure. 0 keeps all.",
-        0.0,
-        neutral=0.0,
         usual=0.002,
-        **_CHAIN,
-        **_LEAST,
     )
-    xtc_probability: float = _number(
+    xtc_probability: float = _off_at_0(
         "XTC probability",
         "How often XTC drops all top choices but the least likely one. 0 is never.",
-        0.0,
+        bounds=(0.0, 1.0, 0.01),
         stage="xtc",
-        neutral=0.0,
         usual=0.5,
-        **_CHAIN,
-        **_SHARE,
     )
-    xtc_threshold: float = _number(
+    xtc_threshold: float = _share_kept(
         "XTC threshold",
         "Tokens at least this likely count as top choices. Above 0.5 XTC does nothing.",
         0.1,
         stage="xtc",
-        **_CHAIN,
-        **_SHARE_KEPT,
     )
 
 
@@ -212,27 +182,22 @@ class Searches:
         "Beams",
         "How many texts are written at once; the likeliest is shown. 1 is greedy.",
         4,
-        minimum=1,
-        maximum=16,
-        step=1,
+        bounds=(1, 16, 1),
         samplers=("beam",),
     )
     contrastive_k: int = _integer(
         "Tokens compared",
         "How many of the likeliest tokens are compared at each step.",
         5,
-        minimum=1,
-        maximum=16,
-        step=1,
+        bounds=(1, 16, 1),
         samplers=("contrastive",),
         argument="k",
     )
-    alpha: float = _number(
+    alpha: float = _share(
         "Weight of repetition",
         "How much similarity to earlier text counts against a token. 0 is greedy.",
         0.6,
         samplers=("contrastive",),
-        **_SHARE,
     )
 
 
@@ -244,8 +209,7 @@ class Length:
         "Seed",
         "The same seed and settings give the same text. Empty draws a new one.",
         None,
-        minimum=0,
-        maximum=MAX_SEED,
+        bounds=(0, MAX_SEED),
         optional=True,
         samplers=DRAWING,
         placeholder="random",
@@ -254,17 +218,14 @@ class Length:
         "New tokens",
         "Stop after this many new tokens.",
         128,
-        minimum=1,
-        maximum=4096,
-        step=1,
+        bounds=(1, 4096, 1),
         optional=True,
     )
     max_length: int | None = _integer(
         "Total length",
         "Stop when prompt and answer together reach this many tokens.",
         None,
-        minimum=1,
-        maximum=MOST_TOKENS,
+        bounds=(1, MOST_TOKENS),
         optional=True,
     )
 
@@ -277,83 +238,51 @@ class Penalties:
         "Repetition penalty",
         "Above 1, tokens already in the text become less likely. 1 is off.",
         1.0,
-        minimum=0.5,
-        maximum=2.0,
-        step=0.01,
+        bounds=(0.5, 2.0, 0.01),
         neutral=1.0,
         beyond=Range(1e-3, 1e3),
-        **_PENALTY,
     )
-    presence_penalty: float = _number(
+    presence_penalty: float = _taken_off(
         "Presence penalty",
         "Subtracted once from the logit of each token already in the text. 0 is off.",
-        0.0,
-        neutral=0.0,
-        **_PENALTY,
-        **_ANY,
     )
-    frequency_penalty: float = _number(
+    frequency_penalty: float = _taken_off(
         "Frequency penalty",
         "Subtracted from a token's logit for each time it is in the text. 0 is off.",
-        0.0,
-        neutral=0.0,
-        **_PENALTY,
-        **_ANY,
     )
-    penalty_last_n: int = _integer(
+    penalty_last_n: int = _last(
         "Penalty range",
         "How many of the last tokens these three penalties look at. -1 is all, up to "
         f"{LAST_TOKENS}.",
         64,
-        **_PENALTY,
-        **_LAST,
     )
-    dry_multiplier: float = _number(
+    dry_multiplier: float = _off_at_0(
         "DRY multiplier",
         "How strongly a token is penalised that would continue a repeated phrase. 0 is "
         "off.",
-        0.0,
-        minimum=0.0,
-        maximum=5.0,
-        step=0.05,
-        neutral=0.0,
-        beyond=Range(0, MAX_FLOAT32),
-        **_PENALTY,
+        bounds=(0.0, 5.0, 0.05),
     )
     dry_base: float = _number(
         "DRY base",
         "How fast this penalty grows with the length of the repeated phrase.",
         1.75,
-        minimum=1.0,
-        maximum=4.0,
-        step=0.05,
-        beyond=Range(1, MAX_FLOAT32),
-        **_PENALTY,
+        bounds=(1.0, 4.0, 0.05),
     )
     dry_allowed_length: int = _integer(
         "DRY allowed length",
         "Repeats up to this many tokens are not penalised.",
         2,
-        minimum=1,
-        maximum=50,
-        step=1,
-        beyond=Whole(1),
-        **_PENALTY,
+        bounds=(1, 50, 1),
     )
-    dry_last_n: int = _integer(
+    dry_last_n: int = _last(
         "DRY range",
         f"How many of the last tokens DRY looks at. -1 is all, up to {LAST_TOKENS}.",
         -1,
-        **_PENALTY,
-        **_LAST,
     )
-    dry_breakers: tuple[int, ...] = _setting(
-        "token_ids",
+    dry_breakers: tuple[int, ...] = _ids(
         "DRY breakers",
         "Ids of tokens that end a repeat, such as a line break or a colon: 198, 42.",
-        (),
         placeholder="198, 42",
-        **_PENALTY,
     )
     logit_bias: tuple[tuple[int, float], ...] = _setting(
         "biases",
@@ -362,16 +291,12 @@ class Penalties:
         (),
         neutral=(),
         placeholder="13: -2.5, 198: 1",
-        **_PENALTY,
     )
-    banned_tokens: tuple[int, ...] = _setting(
-        "token_ids",
+    banned_tokens: tuple[int, ...] = _ids(
         "Banned tokens",
         "Ids of tokens that are never chosen: 2, 198.",
-        (),
         neutral=(),
         placeholder="2, 198",
-        **_PENALTY,
     )
 
 
@@ -383,7 +308,6 @@ class EndToken:
         "Ban the end token",
         "Never choose the model's end token, so that the text has its full length.",
         False,
-        **_PENALTY,
     )
 
 
@@ -394,8 +318,7 @@ class Stops:
     stop_token_ids: str | tuple[int, ...] | None = _setting(
         "stop_ids",
         "Stop tokens",
-        "auto: the model's end token. none: none, up to the full length. Or ids: 2, "
-        "198.",
+        "auto: the model's end token. none: write to the full length. Or ids: 2, 198.",
         "auto",
         optional=True,
         placeholder="auto",
@@ -420,8 +343,7 @@ class Window:
         "Sliding window",
         "How many tokens each token sees, itself included. Empty: as trained.",
         None,
-        minimum=1,
-        maximum=MOST_TOKENS,
+        bounds=(1, MOST_TOKENS),
         optional=True,
         placeholder="as trained",
     )
@@ -444,34 +366,33 @@ class Prompt:
         optional=True,
     )
     strip_prompt: bool = _toggle(
-        "Hide the prompt",
-        "Show only the new text, without the prompt before it.",
-        True,
+        "Hide the prompt", "Show only the new text, without the prompt before it.", True
     )
 
 
-_GROUPS: dict[type, Group] = {
-    Choice: "Sampler",
-    ChainOrder: "Sampler",
-    Cuts: "Sampler",
-    Searches: "Sampler",
-    Length: "Length",
-    Penalties: "Penalties",
-    EndToken: "Penalties",
-    Stops: "Stops",
-    Window: "Window",
-    Prompt: "Prompt",
+_OWN: dict[type, dict[str, Any]] = {
+    Choice: {"group": "Sampler"},
+    ChainOrder: {"group": "Sampler", "samplers": ("chain",)},
+    Cuts: {"group": "Sampler", "samplers": ("chain",)},
+    Searches: {"group": "Sampler"},
+    Length: {"group": "Length"},
+    Penalties: {"group": "Penalties", "samplers": PENALISED},
+    EndToken: {"group": "Penalties", "samplers": PENALISED},
+    Stops: {"group": "Stops"},
+    Window: {"group": "Window"},
+    Prompt: {"group": "Prompt"},
 }
+"""What the settings of a class have in common."""
 
 
 def _controls_of(declared: type) -> Iterator[Control]:
     for each in fields(declared):
-        stage = each.name if declared is Cuts else ""
-        own: dict[str, Any] = {"group": _GROUPS[declared], "stage": stage}
-        yield Control(name=each.name, default=each.default, **own | {**each.metadata})
+        own: dict[str, Any] = {"stage": each.name if declared is Cuts else ""}
+        own |= _OWN[declared] | {**each.metadata}
+        yield Control(name=each.name, default=each.default, **own)
 
 
-CONTROLS: tuple[Control, ...] = tuple(chain.from_iterable(map(_controls_of, _GROUPS)))
+CONTROLS: tuple[Control, ...] = tuple(chain.from_iterable(map(_controls_of, _OWN)))
 BY_NAME: dict[str, Control] = {control.name: control for control in CONTROLS}
 
 

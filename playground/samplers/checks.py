@@ -11,12 +11,6 @@ from playground.controls.bounds import MAX_FLOAT32, MAX_SEED, is_real, is_whole
 MAX_TOKEN_ID = 2**31 - 1
 
 
-def check_choice(name: str, value: object, choices: tuple[str, ...]) -> str:
-    if isinstance(value, str) and value in choices:
-        return value
-    raise ValueError(f"`{name}` must be one of {', '.join(choices)}, got {value!r}.")
-
-
 def check_token_ids(name: str, ids: Any, most: int) -> tuple[int, ...]:
     """Each id once, in the order given."""
     listed: list[Any] = list(ids) if _is_list(ids) else [None]
@@ -60,7 +54,7 @@ def _is_bias(pair: Any) -> bool:
 
 
 def check_temperature(temperature: object) -> float:
-    return BY_NAME["temperature"].checked_in_chain(temperature)
+    return BY_NAME["temperature"].in_chain.check("temperature", temperature)
 
 
 def check_seed(seed: object) -> int | None:

@@ -57,13 +57,15 @@ class SamplerValues(ChainOrder, Penalties, Cuts):
 def _checked(control: Control, value: Any) -> Any:
     match control.kind:
         case "choice":
-            return checks.check_choice(control.name, value, control.choices)
+            if fault := control.fault(value):
+                raise ValueError(fault)
+            return value
         case "token_ids":
             return checks.check_token_ids(control.name, value, MAX_BIASES)
         case "biases":
             return checks.check_logit_bias(value, MAX_BIASES)
         case _:
-            return control.checked_in_chain(value)
+            return control.in_chain.check(control.name, value)
 
 
 def _of_type(kind: type) -> tuple[str, ...]:
