@@ -6,8 +6,8 @@ from typing import Any
 
 import ipywidgets as w
 
-from playground.controls import Control
-from playground.hosts.form import as_typed, choices, lowest
+from playground.controls import Control, as_typed
+from playground.hosts.form import choices, lowest
 
 
 @dataclass(frozen=True)

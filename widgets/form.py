@@ -7,7 +7,7 @@ from typing import Any
 
 import ipywidgets as w
 
-from playground.controls import BY_NAME
+from playground.controls import BY_NAME, read_value
 from playground.hosts.form import (
     EXAMPLES,
     MORE,
@@ -20,7 +20,6 @@ from playground.hosts.form import (
     SHOWN,
     Example,
     length_control,
-    read_value,
     sampler_in_words,
     settings_of,
     without_hidden,

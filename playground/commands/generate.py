@@ -13,9 +13,9 @@ from playground.controls import (
     CONTROLS,
     DTYPES,
     Control,
+    read_value,
     unescaped,
 )
-from playground.hosts.form import read_value
 from playground.presets import DEFAULT_PRESET
 from playground.settings import GenerationSettings
 

@@ -26,11 +26,13 @@ from playground.controls.declared import (
     SEARCHES,
 )
 from playground.controls.typed import (
+    as_typed,
     escaped,
     parse_biases,
     parse_ids,
     parse_texts,
     parse_token_ids,
+    read_value,
     unescaped,
 )
 
@@ -50,11 +52,13 @@ __all__ = [
     "Control",
     "Group",
     "Kind",
+    "as_typed",
     "clipped",
     "escaped",
     "parse_biases",
     "parse_ids",
     "parse_texts",
     "parse_token_ids",
+    "read_value",
     "unescaped",
 ]

@@ -1,8 +1,66 @@
-"""What a person types into a field, as the value that it stands for, and back."""
+"""What a user types into a field, as the value that it stands for, and back."""
 
 import re
+from collections.abc import Iterable
+from typing import Any
 
 from playground.controls.bounds import clipped
+from playground.controls.control import Control
+
+_WHOLE_NUMBER = re.compile(r"\s*[+-]?[0-9]{1,20}\s*")
+
+
+def read_value(control: Control, sent: Any) -> Any:
+    """What `control`'s field, or a caller of the API, sent.
+
+    Reads what was typed as text and leaves the rest as it is, also where it is wrong:
+    the settings say so. Raises ValueError for token ids that cannot be read.
+    """
+    if not isinstance(sent, str):
+        return sent
+    match control.kind:
+        case "stop_ids":
+            return parse_token_ids(sent)
+        case "token_ids":
+            return parse_ids(sent, control.label)
+        case "biases":
+            return parse_biases(sent)
+        case "texts":
+            return parse_texts(sent)
+        case "integer" if not sent.strip():
+            return None
+        case "integer" if _WHOLE_NUMBER.fullmatch(sent):
+            return int(sent)
+        case _:
+            return sent
+
+
+def as_typed(control: Control, value: Any) -> Any:
+    """What stands in `control`'s field for a setting; `read_value` reads it back."""
+    match control.kind:
+        case "stop_ids" if value is None:
+            return "none"
+        case "token_ids" | "stop_ids" if isinstance(value, tuple):
+            return _listed(value)
+        case "biases":
+            return _listed(f"{token}: {_short(bias)}" for token, bias in value)
+        case "texts":
+            return "\n".join(map(escaped, value))
+        case "integer" if control.optional:
+            return "" if value is None else str(value)
+        case "toggle" if control.optional:
+            return value is not False  # ticked: yes, or where it fits
+        case _:
+            return value
+
+
+def _listed(each: Iterable[Any]) -> str:
+    return ", ".join(map(str, each))
+
+
+def _short(number: float) -> str:
+    """Every digit that it has, but no ".0"."""
+    return repr(float(number)).removesuffix(".0")
 
 
 def parse_token_ids(text: str) -> str | tuple[int, ...] | None:

@@ -11,17 +11,17 @@ one raises it, and reads older links by the older defaults.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from playground.controls import (
     BY_NAME,
+    CONTROLS,
     Control,
+    as_typed,
     clipped,
-    parse_biases,
-    parse_ids,
-    parse_token_ids,
+    read_value,
 )
 from playground.settings import GenerationSettings
 
@@ -31,7 +31,6 @@ MAX_QUERY = 7_500
 VERSION = "1"
 _MAX_PARTS = 100
 _OTHERS = ("v", "preset", "prompt")
-_INTEGER = re.compile(r"-?[0-9]{1,20}")
 _NUMBER = re.compile(r"-?[0-9]{1,24}(\.[0-9]{1,24})?(e[+-]?[0-9]{1,3})?")
 
 
@@ -112,28 +111,22 @@ def _check_length(query: str) -> None:
 
 
 def _changes(settings: GenerationSettings) -> Iterator[tuple[str, str]]:
-    default = GenerationSettings()
-    for each in fields(settings):
-        value = getattr(settings, each.name)
-        if value != getattr(default, each.name):
-            yield from ((each.name, text) for text in _written(value))
+    for control in CONTROLS:
+        value = getattr(settings, control.name)
+        if value != control.default:
+            yield from ((control.name, text) for text in _written(control, value))
 
 
-def _written(value: Any) -> list[str]:
-    """Texts are one part each, as they may hold anything; no stop ids are none."""
-    match value:
-        case None | ():
-            return ["none"]
-        case bool():
-            return [str(value).lower()]
-        case [str(), *_]:
-            return list(value)
-        case [int(), *_]:
-            return [",".join(map(str, value))]
-        case [_, *_]:  # biases
-            return [",".join(f"{token}:{bias!r}" for token, bias in value)]
-        case _:
-            return [str(value)]
+def _written(control: Control, value: Any) -> Iterator[str]:
+    """As typed, but short; texts are one part each, as they may hold anything."""
+    if value is None or value == ():  # no stop ids are none
+        yield "none"
+    elif control.kind == "texts":
+        yield from value
+    elif control.kind == "toggle":
+        yield str(value).lower()
+    else:
+        yield str(as_typed(control, value)).replace(" ", "")
 
 
 def _collected(pairs: list[tuple[str, str]]) -> dict[str, list[str]]:
@@ -154,19 +147,11 @@ def _read(control: Control, texts: list[str]) -> Any:
     match control.kind:
         case "texts":
             return tuple(texts)
-        case "stop_ids":
-            return parse_token_ids(text)
-        case _ if text == "none" and control.optional:
+        case "integer" | "number" | "toggle" if text == "none" and control.optional:
             return None
-        case "token_ids":
-            return parse_ids(text, control.label)
-        case "biases":
-            return parse_biases(text)
         case "toggle":
             return {"true": True, "false": False}.get(text, text)
-        case "integer":
-            return int(text) if _INTEGER.fullmatch(text) else text
         case "number":
             return float(text) if _NUMBER.fullmatch(text) else text
         case _:
-            return text
+            return read_value(control, text)

@@ -1,7 +1,6 @@
 """The form of a run: which controls a host shows, in which order, under which words."""
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,11 +11,7 @@ from playground.controls import (
     ORDER_LABELS,
     SAMPLER_LABELS,
     Control,
-    escaped,
-    parse_biases,
-    parse_ids,
-    parse_texts,
-    parse_token_ids,
+    read_value,
 )
 from playground.settings import GenerationSettings
 
@@ -95,31 +90,6 @@ MORE = tuple(
 PENALTIES = tuple(c.name for c in SHOWN if c.group == "Penalties")
 MORE_TITLE, PENALTIES_TITLE = "Stops, window, long prompts", "Penalties and bans"
 
-_WHOLE_NUMBER = re.compile(r"\s*[+-]?[0-9]{1,20}\s*")
-
-
-def read_value(control: Control, sent: Any) -> Any:
-    """What `control`'s field, or a caller of the API, sent.
-
-    Reads what was typed as text and leaves the rest as it is, also where it is wrong:
-    the settings say so. Raises ValueError for token ids that cannot be read.
-    """
-    match control.kind:
-        case "stop_ids" if isinstance(sent, str):
-            return parse_token_ids(sent)
-        case "token_ids" if isinstance(sent, str):
-            return parse_ids(sent, control.label)
-        case "biases" if isinstance(sent, str):
-            return parse_biases(sent)
-        case "texts" if isinstance(sent, str):
-            return parse_texts(sent)
-        case "integer" if isinstance(sent, str) and not sent.strip():
-            return None
-        case "integer" if isinstance(sent, str) and _WHOLE_NUMBER.fullmatch(sent):
-            return int(sent)
-        case _:
-            return sent
-
 
 def settings_of(
     values: Mapping[str, Any], length: Control | None = None
@@ -170,28 +140,3 @@ def lowest(control: Control) -> float | None:
     if control.above_minimum and control.minimum is not None:
         return control.minimum + (control.step or 0)
     return control.minimum
-
-
-def as_typed(control: Control, value: Any) -> Any:
-    """What stands in `control`'s field for a setting; `read_value` reads it back."""
-    match control.kind:
-        case "stop_ids" if isinstance(value, tuple):
-            return _ids(value)
-        case "stop_ids":
-            return "none" if value is None else value
-        case "token_ids":
-            return _ids(value)
-        case "biases":
-            return ", ".join(f"{token_id}: {bias:g}" for token_id, bias in value)
-        case "texts":
-            return "\n".join(map(escaped, value))
-        case "integer" if control.optional:
-            return "" if value is None else str(value)
-        case "toggle" if control.optional:
-            return value is not False  # ticked: yes, or where it fits
-        case _:
-            return value
-
-
-def _ids(token_ids: Sequence[int]) -> str:
-    return ", ".join(map(str, token_ids))

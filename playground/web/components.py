@@ -5,8 +5,8 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
-from playground.controls import Control
-from playground.hosts.form import as_typed, choices, lowest
+from playground.controls import Control, as_typed
+from playground.hosts.form import choices, lowest
 
 
 def to_component(control: Control, **changes: Any) -> Component:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Self
 
+from playground.controls import as_typed
 from playground.exports import (
     Link,
     from_query,
@@ -17,7 +18,7 @@ from playground.exports import (
     to_file,
     to_query,
 )
-from playground.hosts.form import SHOWN, as_typed
+from playground.hosts.form import SHOWN
 from playground.plots import FileFormat, picture
 from playground.session import Session
 from playground.settings import GenerationSettings

@@ -6,9 +6,9 @@ from urllib.parse import urlencode
 import pytest
 from hypothesis import strategies as st
 
-from playground.controls import BY_NAME, CONTROLS
+from playground.controls import BY_NAME, CONTROLS, as_typed, read_value
 from playground.exports import from_query
-from playground.hosts.form import SHOWN, as_typed, read_value, settings_of
+from playground.hosts.form import SHOWN, settings_of
 from playground.settings import GenerationSettings
 from tests.hostile.fuzz import FEW_AND_MANY, fuzz, json_values, texts
 

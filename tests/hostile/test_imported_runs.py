@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from hypothesis import strategies as st
 
+from playground.controls import as_typed
 from playground.exports import MAX_BYTES, read_file
-from playground.hosts.form import SHOWN, as_typed
+from playground.hosts.form import SHOWN
 from playground.transcript.checked import MAX_ID
 from playground.web.explore import Exploration
 from playground.web.handlers import Handlers

@@ -2,8 +2,7 @@
 
 import pytest
 
-from playground.controls import BY_NAME
-from playground.hosts.form import read_value
+from playground.controls import BY_NAME, as_typed, read_value
 
 
 @pytest.mark.parametrize(
@@ -29,3 +28,10 @@ from playground.hosts.form import read_value
 )
 def test_what_was_typed_is_read(name, sent, value):
     assert read_value(BY_NAME[name], sent) == value
+
+
+def test_a_bias_is_shown_with_every_digit_that_it_has():
+    biases = ((13, -2.123456789), (198, 1.0))
+    shown = as_typed(BY_NAME["logit_bias"], biases)
+    assert shown == "13: -2.123456789, 198: 1"
+    assert read_value(BY_NAME["logit_bias"], shown) == biases

@@ -11,9 +11,9 @@ import pytest
 from gradio_client import Client
 
 import widgets
-from playground.controls import BY_NAME
+from playground.controls import BY_NAME, as_typed, read_value
 from playground.hosts.explorer import TABS, Focus
-from playground.hosts.form import EXAMPLES, SHOWN, as_typed, read_value
+from playground.hosts.form import EXAMPLES, SHOWN
 from playground.presets import say_nothing
 from playground.samplers.choice import sampler_of
 from playground.settings import GenerationSettings

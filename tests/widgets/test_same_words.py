@@ -6,10 +6,10 @@ from typing import get_args
 import gradio as gr
 import pytest
 
-from playground.controls import BY_NAME, SAMPLERS
+from playground.controls import BY_NAME, SAMPLERS, as_typed
 from playground.engine import Event, Finished, Loading, PrefillProgress, Queued, Step
 from playground.engine.events import Beam, Beams, Compiling
-from playground.hosts.form import KNOBS, SHOWN, as_typed
+from playground.hosts.form import KNOBS, SHOWN
 from playground.hosts.status import AGAIN
 from playground.web.handlers import Handlers, knobs_for
 from playground.web.offer import Offer
