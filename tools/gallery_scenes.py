@@ -1,6 +1,6 @@
 """What the gallery shows: real runs of a model, and every view of them.
 
-Each scene comes with a sentence for somebody who has never seen such a picture.
+Each scene comes with a sentence for a reader who has never seen such a picture.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

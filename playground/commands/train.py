@@ -1,4 +1,4 @@
-"""`train`: make the small Shakespeare model anew, from the texts alone."""
+"""`train`: make the small Shakespeare model again, from the texts alone."""
 
 import argparse
 from pathlib import Path
@@ -11,7 +11,7 @@ from playground.system.cache_folder import cache_folder
 def add_parser(commands: Any) -> None:
     """Tell argparse of this command."""
     parser = commands.add_parser(
-        "train", help="make the small Shakespeare model anew; takes hours, can go on"
+        "train", help="make the small Shakespeare model again; takes hours, can go on"
     )
     parser.set_defaults(run=_train)
     add = parser.add_argument

@@ -64,7 +64,7 @@ def _short(number: float) -> str:
 
 
 def parse_token_ids(text: str) -> str | tuple[int, ...] | None:
-    """Read what a person typed for `stop_token_ids`.
+    """Read what was typed for `stop_token_ids`.
 
     "auto" (or nothing) -> "auto"; "none" -> None; "2, 198" -> (2, 198). Raises
     ValueError for anything else.
@@ -122,7 +122,7 @@ _ESCAPES = {r"\n": "\n", r"\t": "\t", r"\r": "\r", r"\\": "\\"}
 
 
 def parse_texts(typed: str) -> tuple[str, ...]:
-    r"""Read what a person typed for `stop_strings`: one a line, \n for a new line.
+    r"""Read what was typed for `stop_strings`: one a line, \n for a new line.
 
     Empty lines count nothing. A backslash before anything else stays as it is.
     """

@@ -53,7 +53,7 @@ def load_code(run: Transcript) -> str:
 def run_code(run: Transcript, tokenizer: Tokenizer, record: bool = False) -> str:
     """`prompt = ...`, `events = ...` and `answer = ...`; `record` as in `stream`.
 
-    Ids stand for the prompt's text where that might be cut or read anew.
+    Ids stand for the prompt's text where that might be cut or tokenized differently.
     """
     settings, kept = settings_to_replay(run), run.token_ids[: run.answered]
     as_ids = settings.shorten_prompt or kept

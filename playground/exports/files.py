@@ -15,7 +15,7 @@ MAX_BYTES = 16 * 1024 * 1024
 def to_file(what: Transcript | AnswerTree) -> bytes:
     """JSON in UTF-8, whose `schema` says which of the two it is.
 
-    Raises ValueError for more than MAX_BYTES: nobody could read it back.
+    Raises ValueError for more than MAX_BYTES, which `read_file` would refuse.
     """
     text = json.dumps(
         what.to_json(), ensure_ascii=False, allow_nan=False, separators=(",", ":")

@@ -34,7 +34,7 @@ _LOCAL = (
     "    MistralBackbone.from_preset(file).save_to_preset(folder)",
 )
 _BEAMS = (
-    "In keras-hub a beam that has ended goes on behind its stop token, and what comes",
+    "In keras-hub a beam that has ended goes on after its stop token, and what comes",
     "there counts: where runs stop, the beams may differ.",
 )
 

@@ -1,11 +1,11 @@
 """Prompt and settings as the query of a link: `?temperature=0.5&prompt=The+sea+is`.
 
 The query is the state: nothing is stored anywhere, so a link outlives every restart. It
-is readable, not packed: a person sees what a link will do before they follow it, can
+is readable, not packed: users see what a link will do before they follow it, can
 write one by hand, and no packed bomb can be sent. Text costs up to nine characters a
 character for it, so a very long prompt does not fit; a run's file holds any.
 
-Only what differs from the defaults is there. `v` counts the defaults: whoever changes
+Only what differs from the defaults is there. `v` counts the defaults: who changes
 one raises it, and reads older links by the older defaults.
 """
 

@@ -36,7 +36,7 @@ def _named(token_id: int | None) -> str:
 def first_difference(run: Transcript, replayed: Transcript) -> Difference | None:
     """Where the answers' tokens differ first; None if they never do.
 
-    What a replay writes behind the end of an interrupted run is no difference.
+    What a replay writes after the end of an interrupted run is no difference.
     """
     ids, other_ids = run.token_ids, replayed.token_ids
     if is_interrupted(run):
@@ -53,9 +53,9 @@ def first_difference(run: Transcript, replayed: Transcript) -> Difference | None
 
 
 def is_interrupted(run: Transcript) -> bool:
-    """Whether a person, a clock or an error ended it, or nothing yet.
+    """Whether a user, a clock or an error ended it, or nothing yet.
 
-    A person did so too who took a token for another that completes a stop.
+    A user did so too by replacing a token with one that completes a stop.
     """
     if run.finished is None or run.finished.reason not in _ENDS_BY_ITSELF:
         return True
@@ -88,7 +88,7 @@ def beginning(run: Transcript) -> Transcript:
 
 
 def replay(run: Transcript, model: MistralCausalLM) -> Transcript:
-    """The run once more on `model`, which nobody else may use meanwhile.
+    """The run once more on `model`, which nothing else may use meanwhile.
 
     Raises ValueError for what the model does not have: a token, a window so wide.
     """
@@ -108,7 +108,7 @@ def replay(run: Transcript, model: MistralCausalLM) -> Transcript:
         earlier_tokens=again.earlier_tokens,
         record=True,
     )
-    again.pieces_by(tokenizer)  # the new tokens' come behind them
+    again.pieces_by(tokenizer)  # the new tokens' follow them
     again.text = again.text_before = text_so_far(
         again.token_ids, tokenizer, again.prompt_token_ids, settings.stop_strings
     )

@@ -31,7 +31,7 @@ class Stages(NamedTuple):
     """The row after each stage, in the order of the chain; S = len(STAGES).
 
     The first one is the model's own distribution. Then come bias, penalties and DRY,
-    always, and those cuts that are on; NO_STAGE stands behind the last one. Its entries
+    always, and those cuts that are on; NO_STAGE follows the last one. Its entries
     repeat the last distribution.
     """
 

@@ -104,7 +104,7 @@ def _repeats(recent: jax.Array, breakers: jax.Array) -> tuple[jax.Array, jax.Arr
     """For each shift of the past: how many of the last tokens repeat, what followed.
 
     Args:
-        recent: i32[H], the newest first, padding of -1 behind.
+        recent: i32[H], the newest first, padding of -1 after.
         breakers: i32[], padding of -1.
 
     Returns: lengths i32[H] and followers i32[H] for shifts of 1 to H; -1 where a

@@ -44,7 +44,7 @@ def measure(
     """The record of a token in each row; pure, to be jitted by the caller.
 
     Arguments as for `sample`, the ones that the token was drawn with; `token` is
-    i32[B], any id in [0, V): the chosen one, or one that a person asks about.
+    i32[B], any id in [0, V): the chosen one, or one that is asked about.
     """
     rows = (logits, values, step, token, history)
     record: Record = lax.map(lambda row: _measure_row(*row), rows)

@@ -1,6 +1,6 @@
 """The chain over logits that were recorded, without the model: the sampler lab's.
 
-Everything that a person can change is an array, so this compiles once for a vocabulary
+Everything that a user can change is an array, so this compiles once for a vocabulary
 size, a length of history, and a number of samplers to compare.
 """
 

@@ -1,6 +1,6 @@
-"""A chain's numbers: checked when a person gives them, packed for the program.
+"""A chain's numbers: checked when a user gives them, packed for the program.
 
-Every number that a person can change is an entry of an array, one row each, so no
+Every number that a user can change is an entry of an array, one row each, so no
 change of them compiles anything.
 """
 
@@ -160,7 +160,7 @@ class RowValues(NamedTuple):
     """One row's numbers inside a program: scalars, and lists padded with -1."""
 
     numbers: Mapping[str, jax.Array]  # f32[] or i32[] by SamplerValues' name
-    order: jax.Array  # i32[len(CUTS)], indices of CUTS; NO_CUT behind the last
+    order: jax.Array  # i32[len(CUTS)], indices of CUTS; NO_CUT after the last
     bias_ids: jax.Array  # i32[MAX_BIASES]
     biases: jax.Array  # f32[MAX_BIASES]
     breakers: jax.Array  # i32[MAX_BREAKERS]

@@ -1,6 +1,6 @@
 """One position's logits through a sampler, stage by stage.
 
-All it takes are recorded logits, so a slider filters anew without the model. The noise
+All it takes are recorded logits, so a slider filters again without the model. The noise
 of a draw depends on its seed and number alone, so any sampler can be asked with it.
 """
 

@@ -118,7 +118,7 @@ def sampler_table_view(
     draw: int = 0,
     text_ids: Sequence[int] = (),
 ) -> SamplerTableView:
-    """Every sampler over the logits f32[V] at one position, `values` the person's own.
+    """Every sampler over the logits f32[V] at one position, `values` the user's own.
 
     Arguments as for `sampler_lab_view`.
     """

@@ -236,7 +236,11 @@ def test_a_run_of_an_unknown_model_has_no_code(tokenizer: Tokenizer) -> None:
             "TopPSampler(p=0.9, k=40, seed=7, temperature=0.7)",
             ["noise of its own", "no min_p", "no xtc_probability", "the run had anoth"],
         ),
-        ({"sampler": "beam"}, "BeamSampler(num_beams=4)", ["goes on behind", "differ"]),
+        (
+            {"sampler": "beam"},
+            "BeamSampler(num_beams=4)",
+            ["goes on after its stop token", "differ"],
+        ),
         ({"sampler": "contrastive"}, "ContrastiveSampler(k=5, alpha=0.6)", []),
     ],
 )
