@@ -65,7 +65,7 @@ print(json.dumps({
     "document": "| `top_a` | Top-a |" in document(),
     "lab": settings_of(samplers_of(SamplerValues())["top-a"]),
     "page": [b.label for b in page.blocks.values() if b.elem_id == "top_a"],
-    "endpoint": [p["type"] for p in endpoint if p["parameter_name"] == "top_a"],
+    "endpoint": "top_a" in [each["parameter_name"] for each in endpoint],
     "panel": [panel.settings.top_a, panel.fields.by_name["top_a"].widget.description],
 }))
 """
@@ -103,7 +103,7 @@ def test_a_cut_and_its_number_are_all_that_a_sampler_needs(tmp_path):
         "document": True,
         "lab": "top_a 0.2",
         "page": ["Top-a"],
-        "endpoint": [{"type": "number"}],
+        "endpoint": True,
         "panel": [0.3, "Top-a"],
     }
 
