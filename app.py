@@ -3,7 +3,7 @@
 The variables that it reads are in playground/web/program.py and the README.
 """
 
-from playground.hosts import self_check
+from playground.interface import self_check
 
 if __name__ == "__main__":  # before what may be missing is imported
     self_check.check_start()

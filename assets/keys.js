@@ -1,7 +1,7 @@
 // Ctrl+Enter (or Cmd+Enter) generates, Escape stops, wherever the focus is.
 // `playgroundSettled(what, sent)` gives `sent` if `what` stays for a moment, and never if it
 // changes again: typing or dragging asks the server once, when it is over.
-// Pictures are made for how the page looks: `playgroundLook()` tells "dark", "narrow", and the
+// Pictures are made for how the page looks: `playgroundAppearance()` tells "dark", "narrow", and the
 // score that tokens are coloured by.
 () => {
   document.addEventListener("keydown", (event) => {
@@ -18,7 +18,7 @@
       setTimeout(() => number === latest[what] && done(sent), 150),
     );
   };
-  window.playgroundLook = () =>
+  window.playgroundAppearance = () =>
     [
       document.body.classList.contains("dark") && "dark",
       innerWidth < 600 && "narrow",

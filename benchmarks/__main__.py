@@ -36,7 +36,7 @@ from benchmarks.workload import (
     TRANSFORMERS,
     Row,
 )
-from playground.hosts.console import write_any_text
+from playground.interface.console import write_any_text
 
 FOLDER = ROOT / "build" / "bench"
 PEERS = ROOT / ".venv-peers" / "bin" / "python"

@@ -24,7 +24,7 @@ def write_shared(folder: Path) -> None:
     from playground.presets import DEFAULT_PRESET, PRESETS, resolve
     from playground.presets.catalog import WheelMember
     from playground.presets.downloads import package
-    from playground.presets.downloads.progress import say_nothing
+    from playground.system.progress import say_nothing
 
     folder.mkdir(parents=True, exist_ok=True)
     checkpoint = resolve(DEFAULT_PRESET)

@@ -29,7 +29,7 @@ def command() -> NoReturn:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; the exit status: 0, 1 for a failed run, 2 for bad input."""
-    from playground.hosts import console
+    from playground.interface import console
 
     console.write_any_text()
     try:
@@ -99,7 +99,7 @@ def _page(options: argparse.Namespace) -> int:
         "PLAYGROUND_PRESET": options.preset,
         "GRADIO_SERVER_PORT": options.port,
     }
-    from playground.hosts import self_check
+    from playground.interface import self_check
 
     os.environ |= {name: text for name, text in chosen.items() if text is not None}
     self_check.check_start()

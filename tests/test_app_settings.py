@@ -4,7 +4,7 @@ from pathlib import Path
 
 import yaml
 
-from playground.hosts.self_check import PYTHONS
+from playground.interface.self_check import PYTHONS
 from playground.presets import DEFAULT_PRESET
 
 README = Path(__file__).parents[1] / "README.md"

@@ -5,11 +5,11 @@ import threading
 import pytest
 
 from playground.engine import Engine, Finished, ModelUnavailable
-from playground.hosts.status import engine_status
+from playground.interface.status import engine_status
 from playground.models import MistralCausalLM
 from playground.session import AGAIN, Session
 from playground.settings import GenerationSettings
-from playground.web.offer import Offer
+from playground.web.offered_models import Offer
 from playground.web.tab import Tab
 from tests.conftest import tiny_model
 

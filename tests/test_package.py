@@ -30,7 +30,7 @@ EXTRAS = {
 }
 USES = """
 import playground, widgets
-from widgets.look import style_tag
+from widgets.snapshot import style_tag
 
 panel = widgets.PlaygroundPanel("shakespeare_mistral")
 panel.generate("KING.", sampler="greedy", max_new_tokens=4, chat=False)

@@ -41,7 +41,7 @@ SCRIPTS = {
         print(engine.wait_for_model(60.0))
     """,
     "while a text is read for a picture": """
-        from playground.hosts.long_work import in_steps
+        from playground.interface.long_work import in_steps
         from playground.models import MistralCausalLM, explain
         model = MistralCausalLM.from_preset("shakespeare_mistral")
         def work(progress, stopped):

@@ -10,7 +10,7 @@ import pytest
 from playground.engine import Engine, Finished
 from playground.exports import read_file, to_file
 from playground.exports.replay import first_difference, replay
-from playground.hosts.explorer import Choices, Explorer, Focus
+from playground.interface.explorer import Choices, Explorer, Focus
 from playground.models import MistralCausalLM, MistralCausalLMPreprocessor
 from playground.session import Session
 from playground.settings import GenerationSettings

@@ -2,9 +2,9 @@
 
 import json
 
-from playground.hosts.examples import MAX_NEW_TOKENS, PRESETS, SEED
-from playground.hosts.form import examples_for
-from playground.hosts.spans import spans_value
+from playground.interface.examples import MAX_NEW_TOKENS, PRESETS, SEED
+from playground.interface.form import examples_for
+from playground.interface.spans import spans_value
 from playground.presets import DEFAULT_PRESET
 from playground.session import Session, start_engine
 from playground.settings import GenerationSettings

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from playground.engine import Engine, Finished
-from playground.hosts.explorer import Explorer
+from playground.interface.explorer import Explorer
 from playground.models import MistralCausalLM
 from playground.session import Session
 from playground.session.comparison import Comparison

@@ -3,9 +3,9 @@
 import threading
 from collections.abc import Callable
 
+from playground.system.progress import Stopped
 from playground.system.threads import ComputingThread
 
-Stopped = Callable[[], bool]
 Job = Callable[[Stopped], None]
 
 

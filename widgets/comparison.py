@@ -9,15 +9,15 @@ from typing import Any
 import ipywidgets as w
 
 from playground.controls import SAMPLERS
-from playground.hosts.comparing import (
+from playground.interface.comparing import (
     COMPARED,
     ComparedTexts,
     compared_texts,
     settings_to_compare,
 )
-from playground.hosts.form import short_name
-from playground.hosts.status import error_status
-from playground.hosts.view_html import message_html
+from playground.interface.form import short_name
+from playground.interface.status import error_status
+from playground.interface.view_html import message_html
 from playground.session.comparison import Comparison as Runs
 from playground.settings import GenerationSettings
 from playground.transcript import Transcript
@@ -25,8 +25,8 @@ from playground.views.comparison import ComparisonView, names_of
 from widgets.engines import Model, borrow, give_back
 from widgets.fields import wide
 from widgets.form import Form
-from widgets.look import Snapshot, close_all
 from widgets.shown import show, themed_html
+from widgets.snapshot import Snapshot, close_all
 
 
 class Comparison(Snapshot, w.VBox):

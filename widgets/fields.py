@@ -7,7 +7,7 @@ from typing import Any
 import ipywidgets as w
 
 from playground.controls import Control, as_typed
-from playground.hosts.form import choices, lowest
+from playground.interface.form import choices, lowest
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 import ipywidgets as w
 
 from playground.controls import BY_NAME, read_value
-from playground.hosts.form import (
+from playground.interface.form import (
     EXAMPLES,
     MORE,
     MORE_TITLE,
@@ -24,7 +24,7 @@ from playground.hosts.form import (
     settings_of,
     without_hidden,
 )
-from playground.hosts.model_fit import ModelFit
+from playground.interface.model_fit import ModelFit
 from playground.samplers import PRESETS
 from playground.samplers.choice import chain_of_preset
 from playground.settings import GenerationSettings

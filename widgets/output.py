@@ -4,7 +4,7 @@ from html import escape
 
 import ipywidgets as w
 
-from playground.hosts.status import Status
+from playground.interface.status import Status
 from playground.transcript import Transcript
 from widgets.fields import Field
 

@@ -6,19 +6,20 @@ from typing import Any
 
 import ipywidgets as w
 
-from playground.hosts.explorer import NOTHING_YET, Choices, Focus
-from playground.hosts.view_html import message_html
+from playground.interface.explorer import NOTHING_YET, Choices, Focus
+from playground.interface.status import error_status
+from playground.interface.view_html import message_html
 from playground.models.interpretability.text_reading import ExplainStopped
-from playground.presets import Progress
+from playground.system.progress import Progress, Report, Stopped
 from playground.views.declaration import Declaration
 from playground.views.explained_text import Waiting
 from playground.views.registry import HINTS, choices_of, in_tab
 from playground.views.view import View
-from widgets.background import Background, Stopped
+from widgets.background import Background
 from widgets.fields import wide
-from widgets.look import Snapshot, close_all
 from widgets.run import Run
 from widgets.shown import Shown, themed_html
+from widgets.snapshot import Snapshot, close_all
 
 
 class TokenChoice(w.VBox):
@@ -179,8 +180,8 @@ class Pane(Snapshot, w.VBox):
         def progress(message: str, fraction: float | None = None) -> None:
             if stopped():
                 raise ExplainStopped(message)
-            share = "" if fraction is None else f" {fraction:.0%}"
-            self._html.value = message_html(message + share)
+            told = Report(message=message, fraction=fraction)
+            self._html.value = message_html(told.words)
 
         if (run := self.run) is None:
             return  # it was closed
@@ -192,7 +193,7 @@ class Pane(Snapshot, w.VBox):
         except ValueError as fault:
             shown, html = (), message_html(str(fault))
         except Exception as error:  # a thread has no caller to tell
-            shown, html = (), message_html(f"{type(error).__name__}: {error}")
+            shown, html = (), message_html(error_status(error).words)
         if self.comm is None:
             return
         self._shown, self._html.value = shown, html

@@ -8,10 +8,10 @@ from typing import Any
 
 import ipywidgets as w
 
-from playground.hosts.explorer import TABS
-from playground.hosts.model_fit import ModelFit, model_fit
-from playground.hosts.run_loop import BEGINS, Frame, RunLoop, Start
-from playground.hosts.status import STARTING, Status, error_status
+from playground.interface.explorer import TABS
+from playground.interface.model_fit import ModelFit, model_fit
+from playground.interface.run_loop import BEGINS, Frame, RunLoop, Start
+from playground.interface.status import STARTING, Status, error_status
 from playground.models.chat_format import uses_chat_format
 from playground.session import Session
 from playground.settings import GenerationSettings
@@ -19,7 +19,6 @@ from widgets.background import Background
 from widgets.comparison import Comparison
 from widgets.engines import Model, borrow, give_back
 from widgets.form import Form
-from widgets.look import Snapshot
 from widgets.output import Output, saved_text_html, status_html
 from widgets.pane import Pane, TokenChoice
 from widgets.panes import (
@@ -32,6 +31,7 @@ from widgets.panes import (
     WindowExplorer,
 )
 from widgets.run import Run
+from widgets.snapshot import Snapshot
 
 SECONDS_BETWEEN_REFRESHES = 0.5
 

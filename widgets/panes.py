@@ -6,16 +6,16 @@ from typing import Any
 
 import ipywidgets as w
 
-from playground.hosts.explorer import Choices, head_label, places
-from playground.hosts.form import SAMPLER_KNOBS
-from playground.hosts.learn import tour
-from playground.hosts.stop_builder import (
+from playground.interface.explorer import Choices, head_label, places
+from playground.interface.form import SAMPLER_KNOBS
+from playground.interface.learn import tour
+from playground.interface.stop_builder import (
     STOP_HELP,
     STOP_LABEL,
     STOP_PLACEHOLDER,
     stop_html,
 )
-from playground.presets import Progress
+from playground.system.progress import Progress
 from playground.views.amounts import percent
 from playground.views.candidates import CandidatesView, CandidateToken
 from playground.views.declaration import Declaration

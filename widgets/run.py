@@ -6,7 +6,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from playground.engine import Engine, Finished
-from playground.hosts.explorer import Explorer, Focus
+from playground.interface.explorer import Explorer, Focus
 from playground.models import Explained, MistralCausalLM
 from playground.session import AGAIN, Session
 from playground.settings import GenerationSettings

@@ -9,7 +9,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from playground import plots
-from playground.hosts.view_html import numbers_html
+from playground.interface.view_html import numbers_html
 from playground.views.view import Cell, Table, View
 
 PRINTED_ROWS = 20

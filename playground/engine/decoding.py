@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from playground.engine.events import Event
 from playground.engine.kept_texts import KeptTexts
 from playground.engine.programs import Programs
-from playground.engine.reader import Cancelled, never
 from playground.engine.request import Request
 from playground.engine.scheduler import Scheduler
+from playground.system.progress import Stopped, never
 
 
 @dataclass
@@ -21,7 +21,7 @@ class _Caller:
     """Collects what the run says."""
 
     request: Request
-    is_cancelled: Cancelled
+    is_cancelled: Stopped
     events: deque[Event] = field(default_factory=deque)
     error: Exception | None = None
 
@@ -35,7 +35,7 @@ class _Caller:
 def decode(
     programs: Programs,
     request: Request,
-    cancelled: Cancelled = never,
+    cancelled: Stopped = never,
     kept: KeptTexts | None = None,
 ) -> Generator[Event]:
     """Run `request`: events that end with exactly one `Finished`.

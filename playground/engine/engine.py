@@ -22,6 +22,7 @@ from playground.engine.request import Request
 from playground.engine.scheduler import Scheduler
 from playground.engine.status import Status
 from playground.engine.warm_up import WarmUp
+from playground.system.progress import Progress
 from playground.system.threads import ComputingThread
 
 MAX_ACTIVE = 8
@@ -33,7 +34,6 @@ WAITING_SECONDS = 0.25
 ENDED = ("failed", "closed")
 CLOSED = "The model was closed."
 
-Report = Callable[[str, float | None], None]
 Meanwhile = Callable[[CachedModel], AbstractContextManager[None]]
 ModelT = TypeVar("ModelT", bound=CachedModel)
 _log = logging.getLogger(__name__)
@@ -116,7 +116,7 @@ class Engine(Generic[ModelT]):
 
     def __init__(
         self,
-        load: Callable[[Report, Meanwhile], ModelT],
+        load: Callable[[Progress, Meanwhile], ModelT],
         warm_length: int = WARM_LENGTH,
         warm_rows: int = 1,
         max_seconds: float | None = None,

@@ -5,7 +5,7 @@ every row, and the words at the end.
 """
 
 import weakref
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 import jax
@@ -24,15 +24,7 @@ from playground.engine.kept_texts import KeptText
 from playground.engine.kv_cache import KVCache
 from playground.engine.programs import Programs
 from playground.engine.request import Request
-
-Cancelled = Callable[[], bool]
-"""Asked before every chunk and after every token."""
-
-
-def never() -> bool:
-    """For runs that only end by themselves, or by closing the iterator."""
-    return False
-
+from playground.system.progress import Stopped, never
 
 _LIMIT = "a run may take {:g} seconds here"
 
@@ -44,7 +36,7 @@ class Reader:
         self,
         programs: Programs,
         request: Request,
-        cancelled: Cancelled = never,
+        cancelled: Stopped = never,
         kept: KeptText | None = None,
     ) -> None:
         self.programs = programs

@@ -6,8 +6,9 @@ from typing import Any
 
 from playground.models.layout_map import local_share
 from playground.models.quantization import weights_dtype
-from playground.presets import Description, Progress, describe, resolve
+from playground.presets import Description, describe, resolve
 from playground.presets.memory import require_memory
+from playground.system.progress import Progress
 
 
 def find_preset(

@@ -11,8 +11,9 @@ from jax.sharding import NamedSharding
 
 from playground.engine.sharding import distribute
 from playground.models.quantization import quantize_rows
-from playground.presets import Checkpoint, LoadError, Progress
+from playground.presets import Checkpoint, LoadError
 from playground.presets.errors import listed
+from playground.system.progress import Progress
 
 
 def placeholder(

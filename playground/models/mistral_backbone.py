@@ -19,14 +19,9 @@ from playground.models.loading import assign_weights, placeholder
 from playground.models.quantization import Quantizable, as_policy, without_int8
 from playground.models.token_embedding import TokenEmbedding
 from playground.models.transformer_decoder import MistralTransformerDecoder
-from playground.presets import (
-    Checkpoint,
-    Description,
-    PresetsProperty,
-    Progress,
-    say_nothing,
-)
+from playground.presets import Checkpoint, Description, PresetsProperty
 from playground.presets.keras import write_keras_backbone
+from playground.system.progress import Progress, say_nothing
 
 CONFIG = (
     "vocabulary_size",

@@ -23,8 +23,9 @@ from playground.models.mistral_causal_lm_preprocessor import (
     MistralCausalLMPreprocessor,
 )
 from playground.models.serialization import deserialized
-from playground.presets import Checkpoint, PresetsProperty, Progress, say_nothing
+from playground.presets import Checkpoint, PresetsProperty
 from playground.presets.keras import write_keras_preset
+from playground.system.progress import Progress, say_nothing
 
 
 @keras.saving.register_keras_serializable(package="mistral_playground")

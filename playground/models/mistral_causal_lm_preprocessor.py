@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from playground.models.serialization import PACKAGE, deserialized
 from playground.models.texts import Texts, as_texts
-from playground.presets import PresetsProperty, Progress, describe, say_nothing
+from playground.presets import PresetsProperty, describe
+from playground.system.progress import Progress, say_nothing
 from playground.tokenizers import ChatPrompt, Tokenizer, chat_prompt
 
 Padded = dict[str, NDArray[np.int32]]

@@ -8,9 +8,9 @@ from playground.presets.catalog import (
     presets_of,
 )
 from playground.presets.checkpoint import Checkpoint, Description
-from playground.presets.downloads.progress import Progress, say_nothing
 from playground.presets.errors import LoadError
 from playground.presets.source import describe, is_on_this_machine, resolve
+from playground.system.progress import Progress, say_nothing
 
 __all__ = [
     "DEFAULT_PRESET",

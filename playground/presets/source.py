@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 from playground.presets.catalog import PRESETS, Preset, WheelMember, folder_of
 from playground.presets.checkpoint import Checkpoint, Description
 from playground.presets.downloads import package
-from playground.presets.downloads.progress import Progress, say_nothing
 from playground.presets.errors import LoadError, shown
 from playground.presets.gguf import load_gguf
 from playground.presets.huggingface import (
@@ -23,6 +22,7 @@ from playground.presets.keras import (
     is_keras_preset,
     load_keras_preset,
 )
+from playground.system.progress import Progress, say_nothing
 
 FILES: dict[str, Callable[[Path, str], Checkpoint]] = {".gguf": load_gguf}
 """Formats of one file, by its ending: (path, name) -> the checked model."""

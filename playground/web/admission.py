@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from playground.web.places import NoPlace, Place, Places, while_held
+from playground.web.quota import Quota, QuotaExceeded, Reservation, while_held
 from playground.web.tab import Tab
-from playground.web.turns import Turns
+from playground.web.waiting_line import WaitingLine
 
 SECONDS_BETWEEN_WORDS = 0.25
 Says = Callable[[Tab, str], Any]
@@ -27,11 +27,11 @@ class Admission:
     places the inputs need, one if it is None.
     """
 
-    places: Places
+    quota: Quota
     refuses: Says
     waits: Says
     nothing: Any
-    turns: Turns | None = None
+    turns: WaitingLine | None = None
     count: Callable[..., int] | None = None
 
     def __call__(self, handler: Callable[..., Any]) -> Callable[..., Iterator[Any]]:
@@ -41,10 +41,10 @@ class Admission:
         def admitted(tab: Tab, *inputs: Any) -> Iterator[Any]:
             count = self.count(*inputs) if self.count else 1
             try:
-                with self.places.taken(count=count, one_a_session=True) as place:
-                    tab.session.caller = place.address
-                    yield from self._in_turn(place, tab, handler, inputs)
-            except NoPlace as fault:
+                with self.quota.taken(count=count, one_a_session=True) as reservation:
+                    tab.session.caller = reservation.address
+                    yield from self._in_turn(reservation, tab, handler, inputs)
+            except QuotaExceeded as fault:
                 yield self.refuses(tab, str(fault))
             yield self.nothing
 
@@ -52,20 +52,20 @@ class Admission:
 
     def _in_turn(
         self,
-        place: Place,
+        reservation: Reservation,
         tab: Tab,
         handler: Callable[..., Any],
         inputs: tuple[Any, ...],
     ) -> Iterator[Any]:
         if self.turns is None:
-            yield from while_held(place, _updates(handler, tab, inputs))
+            yield from while_held(reservation, _updates(handler, tab, inputs))
             return
-        with self.turns.joined(place.address) as turn:
+        with self.turns.joined(reservation.address) as turn:
             while ahead := self.turns.ahead_of(turn, SECONDS_BETWEEN_WORDS):
                 yield self.waits(tab, f"Queued ({ahead} ahead)")
-                if place.is_over or place.was_replaced:
+                if reservation.is_over or reservation.was_replaced:
                     return
-            yield from while_held(place, _updates(handler, tab, inputs))
+            yield from while_held(reservation, _updates(handler, tab, inputs))
 
 
 def _updates(

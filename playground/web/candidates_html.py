@@ -2,7 +2,7 @@
 
 from html import escape
 
-from playground.hosts.view_html import numbers_html
+from playground.interface.view_html import numbers_html
 from playground.views.amounts import percent, tokens
 from playground.views.candidates import CandidatesView, CandidateToken
 

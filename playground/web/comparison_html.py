@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from html import escape
 
-from playground.hosts.comparing import ComparedTexts
-from playground.hosts.view_html import message_html, numbers_html
+from playground.interface.comparing import ComparedTexts
+from playground.interface.view_html import message_html, numbers_html
 from playground.views.comparison import ComparedRun, ComparisonView
 
 

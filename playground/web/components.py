@@ -6,7 +6,7 @@ import gradio as gr
 from gradio.components import Component
 
 from playground.controls import Control, as_typed
-from playground.hosts.form import choices, lowest
+from playground.interface.form import choices, lowest
 
 
 def to_component(control: Control, **changes: Any) -> Component:

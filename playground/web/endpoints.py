@@ -9,14 +9,14 @@ import gradio as gr
 
 from playground.controls import BY_NAME, SEARCHES, Control
 from playground.engine import MAX_ACTIVE, Engine, Finished
-from playground.hosts import questions
-from playground.hosts.form import SHOWN
-from playground.hosts.pace import paced
+from playground.interface import questions
+from playground.interface.form import SHOWN
+from playground.interface.throttle import throttled
 from playground.models import MistralCausalLM
 from playground.session import Session
 from playground.settings import GenerationSettings
-from playground.web.places import Places, while_held
-from playground.web.turns import Turns
+from playground.web.quota import Quota, while_held
+from playground.web.waiting_line import WaitingLine
 
 SECONDS_BETWEEN_LOOKS = 0.25
 """While a call waits in line: between two looks for its caller."""
@@ -60,16 +60,16 @@ def generate_endpoint(
     engine: Engine[MistralCausalLM],
     settings_of: SettingsOf,
     controls: tuple[Control, ...],
-    places: Places,
+    quota: Quota,
 ) -> Callable[..., Iterator[str]]:
     """`/generate`: a function of a prompt and one argument for each of `controls`."""
 
     def generate(prompt: str, *values: Any) -> Iterator[str]:
-        with _faults_in_words(), places.taken() as place:
+        with _faults_in_words(), quota.taken() as reservation:
             settings = settings_of(_chosen(controls, values))
             session = Session(engine, keeps_text=False)
-            session.caller = place.address
-            yield from while_held(place, _texts(session, prompt, settings))
+            session.caller = reservation.address
+            yield from while_held(reservation, _texts(session, prompt, settings))
 
     prompt = inspect.Parameter(
         "prompt", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=str
@@ -87,7 +87,7 @@ def _texts(
 ) -> Iterator[str]:
     """All of the text, each time that there is more."""
     try:
-        for event in paced(session.generate(prompt, settings)):
+        for event in throttled(session.generate(prompt, settings)):
             if isinstance(event, Finished) and event.reason == "error":
                 raise ValueError(event.message)
             yield session.whole_text
@@ -98,8 +98,8 @@ def _texts(
 def question_endpoints(
     engine: Engine[MistralCausalLM],
     settings_of: SettingsOf,
-    places: Places,
-    turns: Turns,
+    quota: Quota,
+    turns: WaitingLine,
 ) -> dict[str, Callable[..., questions.Answer]]:
     """The endpoints of QUESTIONS by their names."""
 
@@ -107,11 +107,11 @@ def question_endpoints(
     def turn() -> Iterator[None]:
         with (
             _faults_in_words(),
-            places.taken() as place,
-            turns.joined(place.address) as turn,
+            quota.taken() as reservation,
+            turns.joined(reservation.address) as turn,
         ):
             while turns.ahead_of(turn, SECONDS_BETWEEN_LOOKS):
-                if place.is_over:
+                if reservation.is_over:
                     raise ValueError("The caller has left.")
             yield
 

@@ -8,16 +8,15 @@ from typing import Any, Self
 import gradio as gr
 
 from playground.exports import Link, to_query
-from playground.hosts.comparing import compared_texts, settings_to_compare
-from playground.hosts.explorer import TABS, Choices, Focus
-from playground.hosts.long_work import Done, Report, in_steps
-from playground.hosts.status import fault_status
-from playground.hosts.stop_builder import stop_html
-from playground.hosts.view_html import message_html, view_html
-from playground.models.interpretability.text_reading import Stopped
-from playground.presets import Progress
+from playground.interface.comparing import compared_texts, settings_to_compare
+from playground.interface.explorer import TABS, Choices, Focus
+from playground.interface.long_work import Done, in_steps
+from playground.interface.status import fault_status
+from playground.interface.stop_builder import stop_html
+from playground.interface.view_html import message_html, view_html
 from playground.session.comparison import Comparison
 from playground.settings import GenerationSettings
+from playground.system.progress import Progress, Report, Stopped
 from playground.views.attention import AttentionView
 from playground.views.candidates import CandidatesView
 from playground.views.explained_text import NOBODY, Waiting
@@ -29,8 +28,8 @@ from playground.web.comparison_html import compared_html
 from playground.web.gradio_internals import data_of
 from playground.web.links_html import links_html
 from playground.web.open_tabs import OpenTabs
+from playground.web.saving import Pictured, download_value, made_of
 from playground.web.tab import Tab
-from playground.web.taking_away import Pictured, download_value, made_of
 
 PANELS = tuple(name for name in HINTS if name != "Compare")
 """The tabs that show views of the latest run."""
@@ -107,16 +106,16 @@ class Exploration:
         yield panel_updates()
 
     def _answer_at_once(self, tab: Tab, *sent: Any) -> Iterator[Any]:
-        asked, explorer = Asked.of(sent), tab.explorer
+        chosen, explorer = SentChoices.of(sent), tab.explorer
         question, where = tab.questions.begin(), focus_html(tab)
         version = tab.session.version
         run = None if version is None else version.number
 
         def work(progress: Progress, stopped: Stopped) -> str:
             focus = explorer.focus(tab.focus)
-            views = self._views(tab, focus, asked, Waiting(progress, stopped))
+            views = self._views(tab, focus, chosen, Waiting(progress, stopped))
             html = "".join(
-                _html(view, run, explorer.position(focus), asked) for view in views
+                _html(view, run, explorer.position(focus), chosen) for view in views
             )
             self._open_tabs.has_read(explorer)
             return html
@@ -126,9 +125,7 @@ class Exploration:
                 break  # a later question is answered now
             match step:
                 case Report():
-                    percent = f" {step.fraction:.0%}" if step.fraction else ""
-                    words = message_html(step.message + percent)
-                    yield panel_updates(tab.opened, words, where)
+                    yield panel_updates(tab.opened, message_html(step.words), where)
                 case Done(error=ValueError() as fault):
                     yield panel_updates(tab.opened, message_html(str(fault)), where)
                 case Done(error=Exception() as error):
@@ -176,7 +173,7 @@ class Exploration:
             words = fault_status(fault).words
             return {"fault": words, "offer": "run", "number": number}
 
-    def take_away(self, tab: Tab, event: gr.EventData, *sent: Any) -> dict[str, Any]:
+    def save(self, tab: Tab, event: gr.EventData, *sent: Any) -> dict[str, Any]:
         """A file of the latest run; pictures are all those that the open tab shows."""
         data = data_of(event)
 
@@ -186,7 +183,7 @@ class Exploration:
             if tab.opened == "Compare":
                 return Pictured.of_comparison(tab.compared)
             focus = tab.explorer.focus(tab.focus)
-            views = self._views(tab, focus, Asked.of(sent))
+            views = self._views(tab, focus, SentChoices.of(sent))
             return Pictured.of_run(views, tab.explorer.run)
 
         number = tab.files.begin()
@@ -200,30 +197,30 @@ class Exploration:
         self,
         tab: Tab,
         focus: Focus,
-        asked: "Asked",
+        chosen: "SentChoices",
         waiting: Waiting = NOBODY,
     ) -> Sequence[View]:
         heads, lab = tab.opened == "Heads", tab.opened == "Sampler lab"
         choices = Choices(
             focus=focus,
-            layer=_whole(asked.layer) if heads else 0,
-            head=_whole(asked.head) if heads else 0,
-            score=asked.score,
-            settings=self._settings_of(asked.values) if lab else None,
+            layer=_whole(chosen.layer) if heads else 0,
+            head=_whole(chosen.head) if heads else 0,
+            score=chosen.score,
+            settings=self._settings_of(chosen.values) if lab else None,
         )
-        choice = asked.choice(tab.opened)
+        choice = chosen.choice(tab.opened)
         return tab.explorer.tab(tab.opened, choice, choices, waiting)
 
 
 @dataclass(frozen=True)
-class Asked:
+class SentChoices:
     """What the browser sends with each question, not checked yet.
 
-    `look` has "dark" and "narrow" in it if the page is, and the score that it colours
-    tokens by; `choices` belong to CHOOSING, `values` to SHOWN.
+    `appearance` has "dark" and "narrow" in it if the page is, and the score that it
+    colours tokens by; `choices` belong to CHOOSING, `values` to SHOWN.
     """
 
-    look: Any
+    appearance: Any
     choices: Sequence[Any]
     layer: Any
     head: Any
@@ -232,10 +229,10 @@ class Asked:
     @classmethod
     def of(cls, sent: Sequence[Any]) -> Self:
         """In the order of `TabsParts.choices`, then the values."""
-        look, *rest = sent
+        appearance, *rest = sent
         end = len(CHOOSING)
         layer, head, *values = rest[end:]
-        return cls(look, rest[:end], layer, head, values)
+        return cls(appearance, rest[:end], layer, head, values)
 
     def choice(self, tab: str) -> str:
         """The view that is chosen in a tab; "" in one that shows all of its own."""
@@ -249,7 +246,7 @@ class Asked:
     @property
     def score(self) -> str:
         """That of the text, if it is coloured by any."""
-        named = [name for name in SCORES if name in str(self.look).split()]
+        named = [name for name in SCORES if name in str(self.appearance).split()]
         return named[0] if named else next(iter(SCORES))
 
 
@@ -273,11 +270,11 @@ def focus_html(tab: Tab) -> str:
     )
 
 
-def _html(view: View, run: int | None, position: int, asked: Asked) -> str:
+def _html(view: View, run: int | None, position: int, chosen: SentChoices) -> str:
     if isinstance(view, CandidatesView):
         return candidates_html(view, run)
     links = links_html(view, position) if isinstance(view, AttentionView) else ""
-    dark, narrow = "dark" in str(asked.look), "narrow" in str(asked.look)
+    dark, narrow = "dark" in str(chosen.appearance), "narrow" in str(chosen.appearance)
     return links + view_html(view, dark=dark, narrow=narrow)
 
 

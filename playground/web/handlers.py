@@ -10,8 +10,8 @@ import gradio as gr
 from playground.controls import BY_NAME
 from playground.engine import Event
 from playground.exports import read_file
-from playground.hosts.explorer import head_label, places
-from playground.hosts.form import (
+from playground.interface.explorer import head_label, places
+from playground.interface.form import (
     ALL_EXAMPLES,
     KNOBS,
     SHOWN,
@@ -20,19 +20,19 @@ from playground.hosts.form import (
     settings_of,
     without_hidden,
 )
-from playground.hosts.model_fit import ModelFit, model_fit
-from playground.hosts.prompt_count import prompt_count
-from playground.hosts.run_loop import Frame, frame_of_end
-from playground.hosts.status import Status
-from playground.hosts.stop_builder import stop_html
+from playground.interface.model_fit import ModelFit, model_fit
+from playground.interface.prompt_count import prompt_count
+from playground.interface.run_loop import Frame, frame_of_end
+from playground.interface.status import Status
+from playground.interface.stop_builder import stop_html
 from playground.session import MAX_PROMPT_CHARACTERS, Session
 from playground.settings import GenerationSettings
 from playground.web.gradio_internals import data_of
-from playground.web.offer import Offer, split_name
+from playground.web.offered_models import OfferedModels, split_name
 from playground.web.open_tabs import OpenTabs
 from playground.web.run_updates import NOTHING, Updates, on_status, placed
+from playground.web.saving import fields_of
 from playground.web.tab import Tab
-from playground.web.taking_away import fields_of
 
 _DEFAULTS = GenerationSettings()
 Start = Callable[[Session, GenerationSettings], Iterator[Event]]
@@ -43,8 +43,8 @@ STORED = "A stored answer, seed {seed}. Press Generate to write your own."
 class Handlers:
     """The page's functions: plain functions and generators."""
 
-    def __init__(self, offer: Offer, max_new_tokens: int) -> None:
-        self.offer = offer
+    def __init__(self, offered: OfferedModels, max_new_tokens: int) -> None:
+        self.offered = offered
         self.max_new_tokens = length_control(max_new_tokens)
         self.open_tabs = OpenTabs()
 

@@ -15,7 +15,7 @@ import gradio as gr
 from gradio.components import Component
 
 from playground.controls import BY_NAME
-from playground.hosts.form import (
+from playground.interface.form import (
     ALL_EXAMPLES,
     MORE,
     MORE_TITLE,
@@ -27,8 +27,8 @@ from playground.hosts.form import (
     examples_for,
     sampler_in_words,
 )
-from playground.hosts.model_card import model_card
-from playground.hosts.status import engine_status
+from playground.interface.model_card import model_card
+from playground.interface.status import engine_status
 from playground.samplers import PRESETS
 from playground.samplers.choice import chain_of_preset
 from playground.views.token_spans import SCORES
@@ -66,7 +66,7 @@ class Parts:
 
 def draw(handlers: Handlers) -> Parts:
     """Lay the page out in the Blocks that are open, nothing connected yet."""
-    tab = gr.State(Tab(handlers.offer))
+    tab = gr.State(Tab(handlers.offered))
     timer = gr.Timer(SECONDS_BETWEEN_REFRESHES)
     card = _header(handlers)
     with gr.Column(elem_id="main"):
@@ -118,14 +118,14 @@ def _header(handlers: Handlers) -> gr.HTML:
             elem_id="title",
             apply_default_css=False,
         )
-        card = model_card(Path(handlers.offer.first).name, None)
+        card = model_card(Path(handlers.offered.first).name, None)
         return gr.HTML(card, elem_id="card", apply_default_css=False)
 
 
 def _model(handlers: Handlers) -> gr.Dropdown:
-    names = handlers.offer.names
+    names = handlers.offered.names
     return gr.Dropdown(
-        [(handlers.offer.label(name), name) for name in names],
+        [(handlers.offered.label(name), name) for name in names],
         value=names[0],
         label="Model",
         filterable=False,
@@ -144,7 +144,7 @@ def _prompt(handlers: Handlers) -> tuple[gr.Textbox, gr.HTML, list[gr.Button]]:
     )
     counted = gr.HTML("", elem_id="counted", apply_default_css=False)
     with gr.Row(elem_id="examples"):
-        first = examples_for(Path(handlers.offer.first).name)
+        first = examples_for(Path(handlers.offered.first).name)
         examples = [gr.Button(example.label, size="sm") for example in first]
     return prompt, counted, examples
 
@@ -208,7 +208,7 @@ def _control(name: str, **changes: Any) -> Component:
 
 def _status(handlers: Handlers) -> gr.HTML:
     return gr.HTML(
-        engine_status(handlers.offer.engine(handlers.offer.first)).value(),
+        engine_status(handlers.offered.engine(handlers.offered.first)).value(),
         html_template=read_asset("status.html"),
         js_on_load=read_asset("status.js"),
         apply_default_css=False,

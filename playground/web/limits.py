@@ -9,8 +9,8 @@ from typing import Any
 import gradio as gr
 
 from playground.engine import MAX_ACTIVE, MAX_WAITING
-from playground.hosts.status import Status
-from playground.hosts.view_html import message_html
+from playground.interface.status import Status
+from playground.interface.view_html import message_html
 from playground.session.comparison import MAX_RUNS
 from playground.web.admission import Admission
 from playground.web.endpoints import (
@@ -20,10 +20,10 @@ from playground.web.endpoints import (
 )
 from playground.web.explore import panel_updates
 from playground.web.listeners import Listeners
-from playground.web.places import Places
+from playground.web.quota import Quota
 from playground.web.run_updates import NOTHING, on_status
 from playground.web.tab import Tab
-from playground.web.turns import Turns
+from playground.web.waiting_line import WaitingLine
 
 TEXTS_OF_ALL = MAX_ACTIVE + MAX_WAITING
 CALLS_OF_ALL, QUESTIONS_OF_ALL = 32, 16
@@ -46,51 +46,51 @@ class Limits:
     """Those of one page: what its functions and its endpoints have to pass."""
 
     def __init__(self, listeners: Listeners) -> None:
-        def of_calls(limit: int, things: str, total: int) -> Places:
-            return Places(limit, things, total, listeners=listeners)
+        def of_calls(limit: int, things: str, total: int) -> Quota:
+            return Quota(limit, things, total, listeners=listeners)
 
-        def of_pages(things: str, total: int) -> Places:
+        def of_pages(things: str, total: int) -> Quota:
             silent = SILENT_PAGES_OF_ONE
-            return Places(
+            return Quota(
                 PAGES_OF_ONE, things, total, unheard=silent, listeners=listeners
             )
 
         self.calls = of_calls(TEXTS_OF_ONE, "texts", CALLS_OF_ALL)
         self.questions = of_calls(QUESTIONS_OF_ONE, "questions", QUESTIONS_OF_ALL)
-        self.question_turns = Turns(QUESTIONS_AT_ONCE)
+        self.question_turns = WaitingLine(QUESTIONS_AT_ONCE)
         texts = of_pages("texts", TEXTS_OF_ALL)
         looks = of_pages("questions", LOOKS_OF_ALL)
         files = of_calls(FILES_OF_ONE, "files", FILES_OF_ALL)
-        reading = Turns(QUESTIONS_AT_ONCE)
+        reading = WaitingLine(QUESTIONS_AT_ONCE)
         self.run = Admission(
-            places=texts,
+            quota=texts,
             refuses=lambda tab, words: on_status(tab.refuse(ValueError(words))),
             waits=_busy,
             nothing=NOTHING,
         )
         self.comparison = Admission(
-            places=texts,
+            quota=texts,
             refuses=_compared,
             waits=_compared,
             nothing=(gr.skip(), gr.skip()),
             count=lambda _prompt, names, *_: _count(names),
         )
-        self.look = Admission(
-            places=looks,
+        self.viewing = Admission(
+            quota=looks,
             refuses=_in_panel,
             waits=_in_panel,
             nothing=panel_updates(),
             turns=reading,
         )
         self.opening = Admission(
-            places=files,
+            quota=files,
             refuses=self.run.refuses,
             waits=_busy,
             nothing=NOTHING,
-            turns=Turns(FILES_AT_ONCE),
+            turns=WaitingLine(FILES_AT_ONCE),
         )
-        self.taking_away = Admission(
-            places=files,
+        self.saving = Admission(
+            quota=files,
             refuses=_beside_files,
             waits=_beside_files,
             nothing=gr.skip(),

@@ -4,7 +4,7 @@ import threading
 from collections import OrderedDict
 from weakref import WeakValueDictionary
 
-from playground.hosts.explorer import Explorer
+from playground.interface.explorer import Explorer
 from playground.system import free_memory
 from playground.web.tab import Tab
 

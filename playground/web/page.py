@@ -8,7 +8,7 @@ import gradio as gr
 
 from playground.controls import BY_NAME
 from playground.engine import Engine
-from playground.hosts.form import KNOBS, SHOWN
+from playground.interface.form import KNOBS, SHOWN
 from playground.models import MistralCausalLM
 from playground.web.endpoints import generate_endpoint, question_endpoints
 from playground.web.explore import PANELS, Exploration
@@ -16,7 +16,7 @@ from playground.web.gate import GuardedBlocks
 from playground.web.handlers import Handlers, knobs_for
 from playground.web.layout import Parts, draw
 from playground.web.limits import ROOM, Limits
-from playground.web.offer import Offer, StartEngine
+from playground.web.offered_models import OfferedModels, StartEngine
 from playground.web.theme import read_asset
 
 RUNNING: dict[str, Any] = {
@@ -31,7 +31,9 @@ ON_TEXT: dict[str, Any] = {
     "api_visibility": "private",
     "preprocess": False,
 }
-LOOK = "(tab, look, ...sent) => [tab, window.playgroundLook(), ...sent]"
+WITH_APPEARANCE = (
+    "(tab, appearance, ...sent) => [tab, window.playgroundAppearance(), ...sent]"
+)
 AT_ONCE: dict[str, Any] = {
     "queue": False,
     "show_progress": "hidden",
@@ -55,7 +57,7 @@ def build(
     `more` models may be chosen, each loaded when it first is.
     """
     limit = max_new_tokens or int(BY_NAME["max_new_tokens"].maximum or 0)
-    handlers = Handlers(Offer(preset, engine, more), limit)
+    handlers = Handlers(OfferedModels(preset, engine, more), limit)
     demo = GuardedBlocks(title="Mistral Playground", analytics_enabled=False)
     with demo:
         _connect(demo, draw(handlers), handlers, Limits(demo.listeners), engine)
@@ -83,7 +85,7 @@ def _connect(
         **AT_ONCE,
     }
     exploration = Exploration(
-        handlers.settings_on_page, handlers.open_tabs, limits.look
+        handlers.settings_on_page, handlers.open_tabs, limits.viewing
     )
     candidates = parts.tabs.panels["Candidates"]
     for begins, handler, inputs in (
@@ -144,9 +146,9 @@ def _connect(
     _then_show(chosen.then, parts, exploration.show, shown)
     _follow(parts.timer.tick(**asking).then, parts, handlers)
     restored = [parts.prompt, parts.model, parts.status, parts.chains, *shown]
-    asked = [parts.tab, parts.tabs.look]
-    js = read_asset("asked.js")
-    opened = demo.load(handlers.restore, asked, restored, js=js, **AT_ONCE)
+    inputs = [parts.tab, parts.tabs.appearance]
+    js = read_asset("restore.js")
+    opened = demo.load(handlers.restore, inputs, restored, js=js, **AT_ONCE)
     _follow(opened.then(**asking).then, parts, handlers)
     demo.load(None, js=read_asset("keys.js"), api_visibility="private")
     demo.unload(handlers.leave)
@@ -179,10 +181,10 @@ def _connect_tabs(
         _then_show(place.change, parts, exploration.show, shown, settled="place")
     _then_show(parts.score.input, parts, exploration.follow_score, shown)
     tabs.export.select(
-        limits.taking_away(exploration.take_away),
+        limits.saving(exploration.save),
         [parts.tab, *tabs.choices, *shown],
         tabs.export,
-        js=LOOK,
+        js=WITH_APPEARANCE,
         **ON_TEXT,
     )
     tabs.export.submit(
@@ -252,6 +254,8 @@ def _then_show(
         handler,
         [parts.tab, *parts.tabs.choices, *shown],
         [parts.tabs.where, *(parts.tabs.panels[name] for name in PANELS)],
-        js=_settled(settled, f"({LOOK})(...sent)") if settled else LOOK,
+        js=_settled(settled, f"({WITH_APPEARANCE})(...sent)")
+        if settled
+        else WITH_APPEARANCE,
         **ON_TEXT,
     )

@@ -27,15 +27,15 @@ import gradio as gr
 
 from playground.controls import BY_NAME, DTYPES
 from playground.engine import MAX_ACTIVE, Engine
-from playground.hosts import console, self_check
-from playground.hosts.model_card import facts_of
-from playground.hosts.warm_up import warm_up_views
+from playground.interface import console, self_check
+from playground.interface.model_card import facts_of
+from playground.interface.warm_up import warm_up_views
 from playground.models import MistralCausalLM
 from playground.presets import DEFAULT_PRESET
 from playground.presets.source import fault_of_name
 from playground.session import start_engine
 from playground.system.cache_folder import cache_folder
-from playground.web.offer import split_name
+from playground.web.offered_models import split_name
 from playground.web.page import build
 from playground.web.theme import LAUNCH
 

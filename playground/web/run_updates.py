@@ -4,11 +4,11 @@ from typing import Any
 
 import gradio as gr
 
-from playground.hosts.run_loop import Frame
-from playground.hosts.status import Status
+from playground.interface.run_loop import Frame
+from playground.interface.status import Status
 from playground.session import Session
+from playground.web.saving import query_of
 from playground.web.tab import Tab
-from playground.web.taking_away import query_of
 
 Updates = tuple[Any, ...]
 NOTHING: Updates = (gr.skip(), gr.skip(), gr.skip(), gr.skip())

@@ -5,17 +5,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from playground.hosts.examples import StoredAnswer, stored_answer
-from playground.hosts.explorer import TABS, Explorer, Focus
-from playground.hosts.form import Example
-from playground.hosts.latest import Latest
-from playground.hosts.run_loop import RunLoop
-from playground.hosts.span_stream import SpanStream
-from playground.hosts.status import Status, fault_status
+from playground.interface.examples import StoredAnswer, stored_answer
+from playground.interface.explorer import TABS, Explorer, Focus
+from playground.interface.form import Example
+from playground.interface.latest import Latest
+from playground.interface.run_loop import RunLoop
+from playground.interface.span_stream import SpanStream
+from playground.interface.status import Status, fault_status
 from playground.session import Session
 from playground.session.comparison import Comparison
 from playground.views.comparison import ComparisonView
-from playground.web.offer import Offer, split_name
+from playground.web.offered_models import OfferedModels, split_name
 
 
 @dataclass(frozen=True)
@@ -34,9 +34,9 @@ class Tab:
     of a `Tab` is a new one, with nothing in it. Its functions may run side by side.
     """
 
-    def __init__(self, offer: Offer) -> None:
-        self.offer = offer
-        self.model = offer.first
+    def __init__(self, offered: OfferedModels) -> None:
+        self.offered = offered
+        self.model = offered.first
         self.runs = RunLoop()
         self.questions = Latest()
         """What the open tab was asked; only the last one is answered."""
@@ -59,7 +59,7 @@ class Tab:
         self._changing = threading.Lock()
 
     def __deepcopy__(self, _memo: dict[int, Any]) -> "Tab":
-        return Tab(self.offer)
+        return Tab(self.offered)
 
     @property
     def session(self) -> Session:
@@ -81,7 +81,7 @@ class Tab:
         with self._changing:
             if model not in self._desks:
                 # The text on the page tells how likely each token was.
-                session = Session(self.offer.engine(model), record=True)
+                session = Session(self.offered.engine(model), record=True)
                 self._desks[model] = Desk(session, Explorer(session))
             return self._desks[model]
 
@@ -89,7 +89,7 @@ class Tab:
     def link_name(self) -> str:
         """What a link calls the model in use: its preset's name, if that is enough."""
         preset = split_name(self.model)[0]
-        names = [name for name in self.offer.names if split_name(name)[0] == preset]
+        names = [name for name in self.offered.names if split_name(name)[0] == preset]
         return Path(preset if names[0] == self.model else self.model).name
 
     def choose(self, model: str) -> None:
@@ -97,7 +97,7 @@ class Tab:
 
         One that could not be loaded is tried again.
         """
-        engine = self.offer.engine(model)
+        engine = self.offered.engine(model)
         if engine.status.phase == "failed":
             engine.try_again()
         self.start()
@@ -105,7 +105,7 @@ class Tab:
 
     def choose_by_link(self, preset: str) -> bool:
         """Use the model that a link names, if this page offers one of that name."""
-        for name in self.offer.names:
+        for name in self.offered.names:
             if preset in (name, Path(name).name, split_name(name)[0]):
                 if name != self.model:
                     self.choose(name)

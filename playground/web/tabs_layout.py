@@ -7,14 +7,14 @@ import gradio as gr
 from gradio.components import Component
 
 from playground.controls import SAMPLERS
-from playground.hosts.comparing import COMPARED
-from playground.hosts.explorer import NOTHING_YET
-from playground.hosts.form import short_name
-from playground.hosts.learn import tour
-from playground.hosts.stop_builder import STOP_HELP, STOP_LABEL, STOP_PLACEHOLDER
-from playground.hosts.view_html import message_html
+from playground.interface.comparing import COMPARED
+from playground.interface.explorer import NOTHING_YET
+from playground.interface.form import short_name
+from playground.interface.learn import tour
+from playground.interface.stop_builder import STOP_HELP, STOP_LABEL, STOP_PLACEHOLDER
+from playground.interface.view_html import message_html
 from playground.views.registry import HINTS, choices_of
-from playground.web.taking_away import KINDS
+from playground.web.saving import KINDS
 from playground.web.theme import read_asset
 
 
@@ -23,7 +23,7 @@ class TabsParts:
     """What the tabs' handlers read from and write to."""
 
     tabs: gr.Tabs
-    look: gr.Textbox
+    appearance: gr.Textbox
     where: gr.HTML
     panels: dict[str, gr.HTML]
     views: dict[str, gr.Radio]
@@ -39,12 +39,12 @@ class TabsParts:
     @property
     def choices(self) -> list[Component]:
         """What `Exploration.show` reads before the controls, in its order."""
-        return [self.look, *self.views.values(), self.layer, self.head]
+        return [self.appearance, *self.views.values(), self.layer, self.head]
 
 
 def draw_tabs() -> TabsParts:
     """Lay the tabs out in the Blocks that are open, nothing connected yet."""
-    look = gr.Textbox(visible=False)  # filled by the browser with every question
+    appearance = gr.Textbox(visible=False)  # filled by the browser with every question
     where = gr.HTML(
         "",
         js_on_load=read_asset("focus.js"),
@@ -81,7 +81,7 @@ def draw_tabs() -> TabsParts:
     export, file = _share()
     return TabsParts(
         tabs=tabs,
-        look=look,
+        appearance=appearance,
         where=where,
         panels=panels,
         views=views,

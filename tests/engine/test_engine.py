@@ -23,12 +23,13 @@ from playground.engine import (
     scheduler,
     warm_up,
 )
-from playground.engine.engine import MAX_ACTIVE, MAX_WAITING, Report
+from playground.engine.engine import MAX_ACTIVE, MAX_WAITING
 from playground.models import MistralCausalLM
 from playground.samplers import RandomSampler
+from playground.system.progress import Progress
 from tests.conftest import tiny_model
 
-Load = Callable[[Report, Meanwhile], Any]
+Load = Callable[[Progress, Meanwhile], Any]
 
 
 def request(seed: int = 0, max_new_tokens: int = 20, prompt: int = 4) -> Request:
@@ -161,7 +162,7 @@ def test_runs_wait_for_the_model_and_hear_how_it_gets_on(
 ) -> None:
     gate = threading.Event()
 
-    def load(report: Report, _meanwhile: Meanwhile) -> MistralCausalLM:
+    def load(report: Progress, _meanwhile: Meanwhile) -> MistralCausalLM:
         report("Loading weights", 0.25)
         gate.wait(30)
         return tiny_model()
@@ -244,7 +245,7 @@ def test_where_preparing_fails_runs_are_served_all_the_same(
 
 
 def test_programs_are_built_while_the_weights_are_read(engines: Any) -> None:
-    def load(_report: Report, meanwhile: Meanwhile) -> MistralCausalLM:
+    def load(_report: Progress, meanwhile: Meanwhile) -> MistralCausalLM:
         model = tiny_model()
         programs, until = model.programs, time.monotonic() + 60
         with meanwhile(model):
@@ -261,7 +262,7 @@ def test_programs_are_built_while_the_weights_are_read(engines: Any) -> None:
 
 
 def test_what_fails_while_programs_are_built_is_said(engines: Any) -> None:
-    def load(_report: Report, meanwhile: Meanwhile) -> MistralCausalLM:
+    def load(_report: Progress, meanwhile: Meanwhile) -> MistralCausalLM:
         with meanwhile(tiny_model()):
             raise ModelUnavailable("model.gguf: the file ends early")
 

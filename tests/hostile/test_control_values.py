@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from playground.controls import BY_NAME, CONTROLS, as_typed, read_value
 from playground.exports import from_query
-from playground.hosts.form import SHOWN, settings_of
+from playground.interface.form import SHOWN, settings_of
 from playground.settings import GenerationSettings
 from tests.hostile.fuzz import FEW_AND_MANY, fuzz, json_values, texts
 

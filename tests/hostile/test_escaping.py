@@ -8,11 +8,12 @@ import xml.etree.ElementTree as ElementTree
 from html.parser import HTMLParser
 
 import pytest
+from playground.web.comparing import comparison_html
 
 from playground.engine import StageCount
-from playground.hosts.model_card import model_card
-from playground.hosts.stop_builder import tokenisations_html
-from playground.hosts.view_html import message_html, numbers_html, view_html
+from playground.interface.model_card import model_card
+from playground.interface.stop_builder import tokenisations_html
+from playground.interface.view_html import message_html, numbers_html, view_html
 from playground.plots import picture
 from playground.views.candidates import CandidatesView, CandidateToken
 from playground.views.comparison import ComparedRun, ComparisonView
@@ -20,7 +21,6 @@ from playground.views.run_summary import RunSummary
 from playground.views.stop_builder import StopView, Tokenisation
 from playground.views.view import Table
 from playground.web.candidates_html import candidates_html
-from playground.web.comparing import comparison_html
 from playground.web.links_html import links_html
 from tests.hostile.fuzz import FEW_AND_MANY, MARKUP, fuzz, texts
 from tests.plots.some_views import attention
@@ -155,7 +155,7 @@ class Told:
 
 
 def test_words_of_a_picture_stay_words(monkeypatch):
-    monkeypatch.setattr("playground.hosts.view_html.picture", lambda *_, **__: b"")
+    monkeypatch.setattr("playground.interface.view_html.picture", lambda *_, **__: b"")
     plain = Skeleton(view_html(Told("plain")))
     for text in MARKUP:
         assert Skeleton(view_html(Told(text))).markup == plain.markup

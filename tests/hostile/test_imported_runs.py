@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 
 from playground.controls import as_typed
 from playground.exports import MAX_BYTES, read_file
-from playground.hosts.form import SHOWN
+from playground.interface.form import SHOWN
 from playground.transcript.checked import MAX_ID
 from playground.web.explore import Exploration
 from playground.web.handlers import Handlers
-from playground.web.offer import Offer
+from playground.web.offered_models import OfferedModels
+from playground.web.saving import KINDS
 from playground.web.tab import Tab
-from playground.web.taking_away import KINDS
 from tests.hostile.fuzz import FEW_AND_MANY, MARKUP, fuzz, json_values
 from tests.scripted import Scripted
 from tests.test_transcript import FACTS, record, run
@@ -36,11 +36,11 @@ class Visitor:
     def __init__(self) -> None:
         self.engine = Scripted(answer=(" word",))
         self.engine.allow(None)
-        self.handlers = Handlers(Offer(self.engine.preset, self.engine), 4096)
+        self.handlers = Handlers(OfferedModels(self.engine.preset, self.engine), 4096)
         self.exploration = Exploration(
             self.handlers.settings_on_page, self.handlers.open_tabs
         )
-        self.tab = Tab(self.handlers.offer)
+        self.tab = Tab(self.handlers.offered)
 
     def open(self, values: Any) -> str:
         """Open the file; what the status says, and its phase."""
@@ -65,7 +65,7 @@ class Visitor:
         for what in set(KINDS) - {"png", "svg"}:
             event = SimpleNamespace(_data={"what": what})
             sent = ("", "Ruler", "Layer", 0, 0, *values)
-            made = self.exploration.take_away(self.tab, event, *sent)
+            made = self.exploration.save(self.tab, event, *sent)
             json.dumps(made)
             assert made.get("files") or made["fault"]
 
@@ -79,7 +79,7 @@ class Visitor:
 @pytest.fixture(autouse=True)
 def _no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """They take most of the time, and have tests of their own."""
-    monkeypatch.setattr("playground.hosts.view_html.picture", lambda *_, **__: b"")
+    monkeypatch.setattr("playground.interface.view_html.picture", lambda *_, **__: b"")
 
 
 def changed(values: dict[str, Any], **changes: Any) -> dict[str, Any]:

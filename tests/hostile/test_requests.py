@@ -87,7 +87,7 @@ def test_any_value_in_every_place_is_refused_in_words(page, names, turn):
 @pytest.mark.parametrize("event", EVENTS, ids=repr)
 def test_any_event_is_refused_in_words(page, event):
     page.write("other visitor")
-    for name in ("branch", "turn", "open", "focus", "take_away"):
+    for name in ("branch", "turn", "open", "focus", "save"):
         said = page.ask(name, page.usual(name), event, "other visitor")
         if "layer_programs" not in said.text:  # a scripted model has no layers
             check_words(said, name)

@@ -21,11 +21,12 @@ import pytest
 from kagglehub import clients
 
 from playground.models import MistralCausalLM
-from playground.presets import LoadError, resolve, say_nothing
+from playground.presets import LoadError, resolve
 from playground.presets.downloads import kaggle as kaggle_module
 from playground.presets.downloads.kaggle import is_on_this_machine
 from playground.presets.memory import require_memory
 from playground.system import free_memory
+from playground.system.progress import say_nothing
 from playground.tokenizers import MistralTokenizer
 from tests.presets.huggingface_folder import FOLDERS
 from tests.presets.test_memory import MISTRAL_7B

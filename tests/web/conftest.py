@@ -82,7 +82,7 @@ def serve(demo: gr.Blocks) -> str:
 @pytest.fixture(autouse=True)
 def _draw_every_event(monkeypatch: pytest.MonkeyPatch) -> None:
     """So that a test sees each token it allowed; the pace has a test of its own."""
-    monkeypatch.setattr("playground.hosts.pace.SECONDS_BETWEEN_UPDATES", 0)
+    monkeypatch.setattr("playground.interface.throttle.SECONDS_BETWEEN_UPDATES", 0)
 
 
 @pytest.fixture
@@ -174,7 +174,7 @@ def open_tab(browser: Browser) -> Iterator[Callable[..., Tab]]:
 @pytest.fixture
 def handlers(tab):
     """The page's functions over the models of the test's own `tab`."""
-    return Handlers(tab.offer, 4096)
+    return Handlers(tab.offered, 4096)
 
 
 @pytest.fixture

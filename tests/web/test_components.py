@@ -4,7 +4,7 @@ import gradio as gr
 import pytest
 
 from playground.controls import BY_NAME
-from playground.hosts.form import SHOWN
+from playground.interface.form import SHOWN
 from playground.web.components import to_component
 
 

@@ -7,8 +7,8 @@ import gradio as gr
 import pytest
 
 from playground.controls import BY_NAME, Control
-from playground.hosts.form import SHOWN, length_control
-from playground.hosts.questions import TOP_N
+from playground.interface.form import SHOWN, length_control
+from playground.interface.questions import TOP_N
 from playground.web import build
 from playground.web.endpoints import QUESTIONS
 from tests.scripted import Scripted

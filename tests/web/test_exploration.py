@@ -7,9 +7,9 @@ import gradio as gr
 import pytest
 
 from playground.controls import CONTROLS
-from playground.hosts.explorer import Explorer
-from playground.hosts.form import SHOWN
-from playground.web.offer import Offer
+from playground.interface.explorer import Explorer
+from playground.interface.form import SHOWN
+from playground.web.offered_models import OfferedModels
 from playground.web.run_updates import NOTHING
 from playground.web.tab import Tab
 from tests.screen import spans_in
@@ -22,7 +22,7 @@ REQUEST = SimpleNamespace(session_hash="one")
 
 @pytest.fixture
 def tab(scripted):
-    return Tab(Offer(scripted.preset, scripted))
+    return Tab(OfferedModels(scripted.preset, scripted))
 
 
 @pytest.fixture

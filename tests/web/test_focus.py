@@ -6,10 +6,10 @@ from types import SimpleNamespace
 import gradio as gr
 import pytest
 
-from playground.hosts.explorer import Explorer, Focus
-from playground.hosts.form import SHOWN
+from playground.interface.explorer import Explorer, Focus
+from playground.interface.form import SHOWN
 from playground.web.explore import PANELS, focus_html
-from playground.web.offer import Offer
+from playground.web.offered_models import OfferedModels
 from playground.web.tab import Tab
 
 VALUES = [8 if c.name == "max_new_tokens" else c.default for c in SHOWN]
@@ -24,7 +24,7 @@ def event(**data):
 @pytest.fixture
 def tab(scripted):
     scripted.allow(None)
-    return Tab(Offer(scripted.preset, scripted))
+    return Tab(OfferedModels(scripted.preset, scripted))
 
 
 @pytest.fixture

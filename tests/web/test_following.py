@@ -8,9 +8,9 @@ import pytest
 
 from playground.controls import BY_NAME
 from playground.exports import from_query
-from playground.hosts.form import KNOBS, SHOWN, sampler_in_words
+from playground.interface.form import KNOBS, SHOWN, sampler_in_words
 from playground.web import build
-from playground.web.offer import Offer
+from playground.web.offered_models import OfferedModels
 from playground.web.run_updates import answers_value, query_for
 from playground.web.tab import Tab
 from tests.scripted import Scripted, scripted_model
@@ -43,7 +43,9 @@ def small():
 @pytest.fixture
 def tab(scripted):
     scripted.allow(None)
-    return Tab(Offer(scripted.preset, scripted, {"small": small, "small@int8": small}))
+    return Tab(
+        OfferedModels(scripted.preset, scripted, {"small": small, "small@int8": small})
+    )
 
 
 @pytest.mark.parametrize(
@@ -101,7 +103,7 @@ def test_the_link_is_what_the_form_says_now(tab, handlers, exploration):
 @pytest.mark.parametrize("model", ["scripted_model", "small", "small@int8"])
 def test_a_link_leads_back_to_the_same_model(tab, exploration, model):
     tab.choose(model)
-    other = Tab(tab.offer)
+    other = Tab(tab.offered)
     made = exploration.link(tab, "Hello", *values())
     assert other.choose_by_link(from_query(made["link"]).preset)
     assert other.model == model
@@ -136,12 +138,12 @@ def drawn(monkeypatch):
         titles.append((view.title, kind, settings.get("seed")))
         return view.title.encode()
 
-    monkeypatch.setattr("playground.web.taking_away.picture", picture)
+    monkeypatch.setattr("playground.web.saving.picture", picture)
     return titles
 
 
 def taken(exploration, tab, what, *rest):
-    made = exploration.take_away(tab, event(what=what), *(rest or sent()))
+    made = exploration.save(tab, event(what=what), *(rest or sent()))
     return {f["name"]: base64.b64decode(f["data"]) for f in made["files"]}
 
 
@@ -174,7 +176,7 @@ def test_both_pictures_of_a_tab_are_saved(
 
 def test_the_picture_of_a_comparison_is_saved(tab, exploration, drawn):
     tab.opened = "Compare"
-    refused = exploration.take_away(tab, event(what="png"), *sent())
+    refused = exploration.save(tab, event(what="png"), *sent())
     assert "Compare samplers first" in refused["fault"]
     names = ["top_p", "greedy"]
     list(exploration.compare(tab, REQUEST, "Hello", names, *values()))
@@ -187,7 +189,7 @@ def test_the_picture_of_a_comparison_is_saved(tab, exploration, drawn):
 def test_a_tab_without_a_picture_says_so(tab, handlers, exploration):
     list(handlers.run(tab, REQUEST, "Hello", *values()))
     tab.opened = "Learn"
-    made = exploration.take_away(tab, event(what="png"), *sent())
+    made = exploration.save(tab, event(what="png"), *sent())
     assert made["fault"] == "This tab has no picture. Open another one."
 
 

@@ -6,11 +6,11 @@ from types import SimpleNamespace
 import pytest
 
 from playground.controls import CONTROLS
-from playground.hosts.form import SHOWN
+from playground.interface.form import SHOWN
 from playground.web.handlers import Handlers
 from playground.web.limits import Limits
 from playground.web.listeners import Listeners
-from playground.web.offer import Offer
+from playground.web.offered_models import OfferedModels
 from playground.web.run_updates import NOTHING
 from playground.web.tab import Tab
 from tests.screen import spans_in, text_of
@@ -25,13 +25,13 @@ def values(**changed):
 
 @pytest.fixture
 def tab(scripted):
-    return Tab(Offer(scripted.preset, scripted))
+    return Tab(OfferedModels(scripted.preset, scripted))
 
 
 @pytest.fixture
 def run(tab):
     """Starts a run of `tab`; gives its updates."""
-    handlers = Handlers(tab.offer, 4096)
+    handlers = Handlers(tab.offered, 4096)
     request = SimpleNamespace(session_hash="one")
 
     def start(prompt="Hello", **changed):
@@ -74,7 +74,7 @@ def test_a_new_run_counts_before_the_old_one_is_stopped(tab):
 
 def test_why_something_was_refused_stays_while_a_model_loads(tab, run, scripted):
     scripted.status, scripted.model = loading(0.4), None
-    handlers = Handlers(tab.offer, 4096)
+    handlers = Handlers(tab.offered, 4096)
     refused = Limits(Listeners()).run.refuses
     for refuse, words in (
         (lambda: list(run("  "))[-2], "The prompt is empty"),

@@ -72,7 +72,7 @@ def test_who_closes_the_page_ends_what_is_read_for_it(page, which, monkeypatch):
         ended.set()
         raise ExplainStopped
 
-    monkeypatch.setattr("playground.hosts.explorer.explain", explain)
+    monkeypatch.setattr("playground.interface.explorer.explain", explain)
 
     async def play():
         site = Site(page.url)

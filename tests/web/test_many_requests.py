@@ -16,7 +16,7 @@ from playground.web import build
 from playground.web.gradio_internals import Caller
 from playground.web.limits import PAGES_OF_ONE, SILENT_PAGES_OF_ONE
 from playground.web.listeners import Listeners
-from playground.web.places import NoPlace, Places
+from playground.web.quota import Quota, QuotaExceeded
 from tests.scripted import ANSWER, Scripted
 from tests.web.conftest import Page, open_page, serve
 from tests.web.visitors import API, Site, Visitor
@@ -135,7 +135,7 @@ def endless(endless_page, monkeypatch):
     scripted.said, scripted.seconds_per_token = 0, 0.02
     scripted.allow(None)
     yield endless_page
-    monkeypatch.setattr("playground.web.places.SECONDS_UNHEARD", 0)
+    monkeypatch.setattr("playground.web.quota.SECONDS_UNHEARD", 0)
     assert scripted.wait_for_runs(0)
 
 
@@ -144,7 +144,7 @@ ASKED = ["generate", "compare"]
 
 @pytest.mark.parametrize("button", ASKED)
 def test_a_run_that_nobody_reads_ends_after_a_heartbeat(endless, monkeypatch, button):
-    monkeypatch.setattr("playground.web.places.SECONDS_UNHEARD", 0.5)
+    monkeypatch.setattr("playground.web.quota.SECONDS_UNHEARD", 0.5)
 
     async def play():
         site = Site(endless.url)
@@ -161,7 +161,7 @@ def test_a_run_that_nobody_reads_ends_after_a_heartbeat(endless, monkeypatch, bu
 
 @pytest.mark.parametrize("route", ["call/generate", "call/v2/generate"])
 def test_a_call_whose_answer_nobody_fetches_ends_too(endless, monkeypatch, route):
-    monkeypatch.setattr("playground.web.places.SECONDS_UNHEARD", 0.5)
+    monkeypatch.setattr("playground.web.quota.SECONDS_UNHEARD", 0.5)
     info = httpx.get(f"{endless.url}gradio_api/info", timeout=30).json()
     parameters = info["named_endpoints"]["/generate"]["parameters"]
     sent = {
@@ -197,7 +197,7 @@ def test_a_stream_that_is_open_and_not_read_is_no_listener(monkeypatch):
 
 def test_a_client_that_takes_nothing_in_loses_its_run(endless, monkeypatch):
     """It opens the stream and reads none of it, until nothing fits in between."""
-    monkeypatch.setattr("playground.web.places.SECONDS_UNHEARD", 0.3)
+    monkeypatch.setattr("playground.web.quota.SECONDS_UNHEARD", 0.3)
     monkeypatch.setattr("playground.web.listeners.SECONDS_UNTIL_DEAF", 0.3)
     endless.engine.seconds_per_token = 0.0
     host, port = endless.demo.server_name, endless.demo.server_port
@@ -236,7 +236,7 @@ def test_a_listener_that_comes_and_goes_frees_its_place_each_time(endless):
 
 
 def test_who_is_over_the_limit_hears_so_on_the_status_at_once(endless, monkeypatch):
-    monkeypatch.setattr("playground.web.places.SECONDS_TO_LISTEN", 60)
+    monkeypatch.setattr("playground.web.quota.SECONDS_TO_LISTEN", 60)
 
     async def play():
         site = Site(endless.url)
@@ -267,7 +267,7 @@ def place_of(places, session, monkeypatch, **more):
     request = SimpleNamespace(
         client=SimpleNamespace(host=more.pop("host", "here")), session_hash=session
     )
-    monkeypatch.setattr("playground.web.places.caller", lambda: Caller(request))
+    monkeypatch.setattr("playground.web.quota.caller", lambda: Caller(request))
     taken = places.taken(**more)
     return taken, taken.__enter__()
 
@@ -275,13 +275,13 @@ def place_of(places, session, monkeypatch, **more):
 def test_those_that_nobody_listens_to_make_room_once_they_could_have_been_heard(
     monkeypatch,
 ):
-    monkeypatch.setattr("playground.web.places.SECONDS_TO_LISTEN", 0)
-    places = Places(2, "texts", listeners=Ears("heard"))
+    monkeypatch.setattr("playground.web.quota.SECONDS_TO_LISTEN", 0)
+    places = Quota(2, "texts", listeners=Ears("heard"))
     kept = [place_of(places, name, monkeypatch) for name in ("heard", "silent")]
     kept.append(place_of(places, "new", monkeypatch))
     assert [place.was_given_away for _, place in kept] == [False, True, False]
-    monkeypatch.setattr("playground.web.places.SECONDS_TO_LISTEN", 60)
-    with pytest.raises(NoPlace, match="You already have 2 texts"):
+    monkeypatch.setattr("playground.web.quota.SECONDS_TO_LISTEN", 60)
+    with pytest.raises(QuotaExceeded, match="You already have 2 texts"):
         place_of(places, "too many", monkeypatch)
     for taken, _ in kept:
         taken.__exit__(None, None, None)
@@ -289,13 +289,13 @@ def test_those_that_nobody_listens_to_make_room_once_they_could_have_been_heard(
 
 
 def test_one_session_holds_one_place_and_a_comparison_one_for_each_text(monkeypatch):
-    places = Places(4, "texts", listeners=Ears("a", "b", "c"))
+    places = Quota(4, "texts", listeners=Ears("a", "b", "c"))
     first = place_of(places, "a", monkeypatch, one_a_session=True, count=3)
     again = place_of(places, "a", monkeypatch, one_a_session=True, count=3)
     assert first[1].was_replaced
     assert not first[1].is_over  # its own tab ends it, with its last words
     other = place_of(places, "b", monkeypatch, one_a_session=True)
-    with pytest.raises(NoPlace):
+    with pytest.raises(QuotaExceeded):
         place_of(places, "c", monkeypatch, one_a_session=True)
     elsewhere = place_of(places, "c", monkeypatch, host="there", count=4)
     for taken, _ in (first, again, other, elsewhere):
@@ -304,9 +304,9 @@ def test_one_session_holds_one_place_and_a_comparison_one_for_each_text(monkeypa
 
 
 def test_all_addresses_together_have_a_bound_too(monkeypatch):
-    places = Places(2, "texts", total=3, listeners=Ears(*"abcd"))
+    places = Quota(2, "texts", total=3, listeners=Ears(*"abcd"))
     kept = [place_of(places, name, monkeypatch, host=name) for name in "abc"]
-    with pytest.raises(NoPlace, match="There are already 3 texts in progress"):
+    with pytest.raises(QuotaExceeded, match="There are already 3 texts in progress"):
         place_of(places, "d", monkeypatch, host="d")
     for taken, _ in kept:
         taken.__exit__(None, None, None)
@@ -323,7 +323,7 @@ def looking(monkeypatch):
             time.sleep(0.01)
         raise ValueError("It was read.")
 
-    monkeypatch.setattr("playground.hosts.explorer.explain", explain)
+    monkeypatch.setattr("playground.interface.explorer.explain", explain)
     scripted = Scripted()
     scripted.allow(None)
     page = open_page(scripted)

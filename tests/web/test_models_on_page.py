@@ -7,9 +7,9 @@ import pytest
 from playwright.sync_api import expect
 
 from playground.engine import BusyError
-from playground.hosts.form import COMPLETIONS, EXAMPLES, examples_for
+from playground.interface.form import COMPLETIONS, EXAMPLES, examples_for
 from playground.web.handlers import Handlers
-from playground.web.offer import Offer
+from playground.web.offered_models import OfferedModels
 from playground.web.tab import Tab
 from tests.scripted import Scripted
 from tests.web.test_handlers import values
@@ -29,12 +29,12 @@ def without_chat():
 @pytest.fixture
 def tab(scripted):
     scripted.allow(None)
-    return Tab(Offer("scripted", scripted, {SMALL: without_chat}))
+    return Tab(OfferedModels("scripted", scripted, {SMALL: without_chat}))
 
 
 @pytest.fixture
 def handlers(tab):
-    return Handlers(tab.offer, 4096)
+    return Handlers(tab.offered, 4096)
 
 
 def chat_and_labels(updates):
@@ -82,8 +82,8 @@ def test_the_box_is_open_again_while_another_model_loads(handlers, tab, scripted
 
 def test_a_model_that_only_continues_texts_gets_beginnings_of_texts():
     engine = Scripted(preset="base")
-    tab = Tab(Offer("base", engine))
-    handlers = Handlers(tab.offer, 4096)
+    tab = Tab(OfferedModels("base", engine))
+    handlers = Handlers(tab.offered, 4096)
     assert chat_and_labels(handlers.refresh(tab))[1] == labels(EXAMPLES)
     engine.model.text_preprocessor.tokenizer.chat_template = None
     assert chat_and_labels(handlers.refresh(tab))[1] == labels(COMPLETIONS)

@@ -6,12 +6,12 @@ from types import SimpleNamespace
 import pytest
 
 from playground.controls import CONTROLS
-from playground.hosts.form import SHOWN
+from playground.interface.form import SHOWN
 from playground.presets import DEFAULT_PRESET
 from playground.presets.downloads import package
 from playground.session import start_engine
 from playground.web.handlers import Handlers
-from playground.web.offer import Offer
+from playground.web.offered_models import OfferedModels
 from playground.web.tab import Tab
 from tests.screen import spans_in
 from tests.scripted import Scripted
@@ -34,8 +34,8 @@ def offline(tmp_path, monkeypatch):
 def test_the_page_says_so_and_offers_what_is_there(offline):
     here = Scripted()
     here.allow(None)
-    offer = Offer(DEFAULT_PRESET, offline, {"here": lambda: here})
-    handlers, tab = Handlers(offer, 4096), Tab(offer)
+    offered = OfferedModels(DEFAULT_PRESET, offline, {"here": lambda: here})
+    handlers, tab = Handlers(offered, 4096), Tab(offered)
     request = SimpleNamespace(session_hash="one")
     values = [{c.name: c.default for c in CONTROLS}[shown.name] for shown in SHOWN]
 

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 import widgets
-from playground.hosts.explorer import Choices, Focus
-from playground.hosts.form import SHOWN
+from playground.interface.explorer import Choices, Focus
+from playground.interface.form import SHOWN
 from playground.plots import figure
 from playground.views import registry
 from playground.web import build
-from playground.web.explore import Asked, Exploration
+from playground.web.explore import Exploration, SentChoices
 from playground.web.handlers import Handlers
-from playground.web.offer import Offer
+from playground.web.offered_models import OfferedModels
 from playground.web.tab import Tab
 from tests.test_contributing import PAGE, example
 from tests.views.scripted_explained import ScriptedExplained
@@ -99,13 +99,13 @@ def test_it_is_in_a_tab_of_page_and_panel(run, model, panel_for):
     assert ("Look back", "Look back") in choices
     html = "".join(str(b.value) for b in blocks if isinstance(b, gr.HTML))
     assert '#tabs:has([value="Look back"]:checked) #layer { display: none }' in html
-    tab = Tab(Offer("tiny", engine))
+    tab = Tab(OfferedModels("tiny", engine))
     tab.session.open(run.transcript)
     tab.opened = "Heads"
-    handlers = Handlers(tab.offer, 4096)
+    handlers = Handlers(tab.offered, 4096)
     exploration = Exploration(handlers.settings_on_page, handlers.open_tabs)
     values = [control.default for control in SHOWN]
-    asked = Asked("", ("Ruler", "Look back"), 0, 0, values)
+    asked = SentChoices("", ("Ruler", "Look back"), 0, 0, values)
     (on_page,) = exploration._views(tab, Focus(index=1), asked)
     assert on_page.words() == words
 

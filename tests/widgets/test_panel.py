@@ -9,9 +9,9 @@ import ipywidgets
 import pytest
 
 import widgets
-from playground.hosts.form import COMPLETIONS
-from playground.hosts.run_loop import Frame
-from playground.hosts.status import Status
+from playground.interface.form import COMPLETIONS
+from playground.interface.run_loop import Frame
+from playground.interface.status import Status
 from tests.scripted import ANSWER, Scripted, loading, ready, scripted_model
 from widgets import panel as panel_module
 
@@ -37,7 +37,7 @@ def wait_for(condition) -> None:
 def test_text_grows_while_the_kernel_is_free_stops_and_stays(
     panel, scripted, monkeypatch
 ):
-    monkeypatch.setattr("playground.hosts.pace.SECONDS_BETWEEN_UPDATES", 0)
+    monkeypatch.setattr("playground.interface.throttle.SECONDS_BETWEEN_UPDATES", 0)
     panel.form.prompt.value = "Hello"
     panel.form.generate_button.click()
     assert panel.run.finished is None

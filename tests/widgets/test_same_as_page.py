@@ -1,4 +1,4 @@
-"""Page and panel are two hosts of one thing."""
+"""Page and panel are two interfaces to one thing."""
 
 import re
 from dataclasses import fields, is_dataclass
@@ -12,18 +12,18 @@ from gradio_client import Client
 
 import widgets
 from playground.controls import BY_NAME, as_typed, read_value
-from playground.hosts.explorer import TABS, Focus
-from playground.hosts.form import EXAMPLES, SHOWN
-from playground.presets import say_nothing
+from playground.interface.explorer import TABS, Focus
+from playground.interface.form import EXAMPLES, SHOWN
 from playground.samplers.choice import sampler_of
 from playground.settings import GenerationSettings
+from playground.system.progress import say_nothing
 from playground.views.labels import labels
 from playground.views.registry import HINTS, choices_of, in_tab
 from playground.views.token_spans import SCORES
 from playground.web import build
-from playground.web.explore import Asked, Exploration
+from playground.web.explore import Exploration, SentChoices
 from playground.web.handlers import Handlers
-from playground.web.offer import Offer
+from playground.web.offered_models import OfferedModels
 from playground.web.tab import Tab
 from tests.scripted import Scripted
 from tests.web.conftest import serve
@@ -201,9 +201,9 @@ def hosts(request, model):
     settings = SETTINGS | {"sliding_window": request.param}
     panel.generate("the sea", **settings)
     assert panel.join(60)
-    tab = Tab(Offer("tiny", engine))
+    tab = Tab(OfferedModels("tiny", engine))
     tab.session.open(panel.run.transcript)
-    handlers = Handlers(tab.offer, 4096)
+    handlers = Handlers(tab.offered, 4096)
     exploration = Exploration(handlers.settings_on_page, handlers.open_tabs)
     controls = panel.form.fields.by_name
     sent = [controls[control.name].widget.value for control in SHOWN]
@@ -219,8 +219,8 @@ def test_the_same_numbers_words_and_tables_in_every_tab(hosts, name, which):
     focus = Focus(index=4)
     tab.opened, tab.focus = name, focus
     panel.token.position.value = len(run.prompt_token_ids) + 5
-    asked = Asked(
-        look=which,
+    asked = SentChoices(
+        appearance=which,
         choices=(
             which if name == "Window" else "Ruler",
             which if name == "Heads" else "Layer",
@@ -276,7 +276,7 @@ def assert_same(own, other):
 
 def test_keys_are_of_the_head_that_was_chosen_in_page_panel_and_python(hosts):
     tab, exploration, panel, values = hosts
-    asked = Asked("", ("Ruler", "Keys"), 2, 1, values)
+    asked = SentChoices("", ("Ruler", "Keys"), 2, 1, values)
     tab.opened = "Heads"
     (on_page,) = exploration._views(tab, Focus(index=4), asked)
     pane = panel.panes["Heads"]
@@ -290,7 +290,7 @@ def test_keys_are_of_the_head_that_was_chosen_in_page_panel_and_python(hosts):
 def test_a_view_offers_the_heads_that_it_is_of(hosts):
     """The model has three layers, four heads, and two that share keys and values."""
     tab, _, panel, _ = hosts
-    pane, handlers = panel.panes["Heads"], Handlers(tab.offer, 4096)
+    pane, handlers = panel.panes["Heads"], Handlers(tab.offered, 4096)
     for view, most, label in (("Head", 3, "Head"), ("Keys", 1, "Key/value head")):
         pane.view.value = view
         layer, head, _, _ = handlers.follow(tab, view, 0, 0, "", "")
@@ -308,12 +308,12 @@ def test_the_same_words_as_a_run_begins_and_ends(model, panel_for):
     ends = tuple(range(3, 40))  # whatever comes soon ends it
     tokenizer = model.text_preprocessor.tokenizer
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("playground.hosts.pace.SECONDS_BETWEEN_UPDATES", 0)
+        patched.setattr("playground.interface.throttle.SECONDS_BETWEEN_UPDATES", 0)
         panel.generate("the sea", **SETTINGS | {"stop_token_ids": ends})
         assert panel.join(60)
         run = panel.run.transcript
-        tab = Tab(Offer("tiny", engine))
-        handlers = Handlers(tab.offer, 4096)
+        tab = Tab(OfferedModels("tiny", engine))
+        handlers = Handlers(tab.offered, 4096)
         values = {c.name: c.default for c in SHOWN} | SETTINGS
         values |= {"stop_token_ids": ", ".join(map(str, ends)), "seed": "7"}
         sent = [values[control.name] for control in SHOWN]
@@ -329,8 +329,8 @@ def test_the_same_words_as_a_run_begins_and_ends(model, panel_for):
 
 def test_the_same_stop_builder_and_hints(blocks, panel, scripted):
     pane = panel.panes["Tokens"]
-    tab = Tab(Offer(scripted.preset, scripted))
-    handlers = Handlers(tab.offer, 4096)
+    tab = Tab(OfferedModels(scripted.preset, scripted))
+    handlers = Handlers(tab.offered, 4096)
     exploration = Exploration(handlers.settings_on_page, handlers.open_tabs)
     scripted.allow(None)
     panel.generate("Hello", max_new_tokens=2)

@@ -9,10 +9,10 @@ import pytest
 from playground.controls import BY_NAME, SAMPLERS, as_typed
 from playground.engine import Event, Finished, Loading, PrefillProgress, Queued, Step
 from playground.engine.events import Beam, Beams, Compiling
-from playground.hosts.form import KNOBS, SHOWN
-from playground.hosts.status import AGAIN
+from playground.interface.form import KNOBS, SHOWN
+from playground.interface.status import AGAIN
 from playground.web.handlers import Handlers, knobs_for
-from playground.web.offer import Offer
+from playground.web.offered_models import OfferedModels
 from playground.web.tab import Tab
 from tests.scripted import TIMINGS, Scripted, ScriptedRun, loading
 from widgets.form import Form
@@ -23,15 +23,15 @@ REQUEST = SimpleNamespace(session_hash="one")
 
 @pytest.fixture(autouse=True)
 def _every_event(monkeypatch):
-    monkeypatch.setattr("playground.hosts.pace.SECONDS_BETWEEN_UPDATES", 0)
+    monkeypatch.setattr("playground.interface.throttle.SECONDS_BETWEEN_UPDATES", 0)
 
 
 @pytest.fixture
 def both(panel, scripted):
     """Ask page and panel for the same run; the statuses of each, and whether Stop can
     be pressed."""
-    tab = Tab(Offer(scripted.preset, scripted))
-    handlers = Handlers(tab.offer, 4096)
+    tab = Tab(OfferedModels(scripted.preset, scripted))
+    handlers = Handlers(tab.offered, 4096)
     in_panel = []
     stop = panel.form.stop_button
     show, panel.output.show_status = panel.output.show_status, in_panel.append
@@ -143,8 +143,8 @@ def test_the_same_words_for_what_cannot_begin(both, prompt, changed, words):
 )
 def test_the_same_card_words_and_examples_while_there_is_no_model(panel_for, state):
     engine = Scripted(status=state, model=None)
-    panel, tab = panel_for(engine), Tab(Offer("Mistral Playground", engine))
-    card, status, _, box, *labels = Handlers(tab.offer, 4096).refresh(tab, True)
+    panel, tab = panel_for(engine), Tab(OfferedModels("Mistral Playground", engine))
+    card, status, _, box, *labels = Handlers(tab.offered, 4096).refresh(tab, True)
     assert card in panel._card.value
     assert status == panel._status.value()
     assert (AGAIN in str(status)) == (state.phase == "failed")
@@ -176,7 +176,7 @@ def another(control):
 @pytest.mark.parametrize("name", [control.name for control in SHOWN])
 def test_every_control_has_the_same_effect(scripted, name):
     control, form = BY_NAME[name], Form()
-    handlers = Handlers(Offer(scripted.preset, scripted), 4096)
+    handlers = Handlers(OfferedModels(scripted.preset, scripted), 4096)
     value = another(control)
     samplers = SAMPLERS if name != "sampler" else (value,)
     for sampler in samplers:

@@ -19,12 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from playground.models.interpretability.text_reading import (
-    Stopped,
-    TextReading,
-    check_text,
-    never,
-)
+from playground.models.interpretability.text_reading import TextReading, check_text
 from playground.models.layer_programs import (
     CHUNK,
     LayerPrograms,
@@ -35,7 +30,7 @@ from playground.models.layer_programs import (
 )
 from playground.models.mistral_causal_lm import MistralCausalLM
 from playground.models.places import place, whole
-from playground.presets import Progress, say_nothing
+from playground.system.progress import Progress, Stopped, never, say_nothing
 
 MAX_DENSE = 512
 """Tokens of the longest text whose weights [Q, T, T] come all at once."""

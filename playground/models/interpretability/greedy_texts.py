@@ -3,15 +3,11 @@
 from collections.abc import Sequence
 
 from playground.engine import Engine, Finished, Run, Step
-from playground.models.interpretability.text_reading import (
-    ExplainStopped,
-    Stopped,
-    never,
-)
+from playground.models.interpretability.text_reading import ExplainStopped
 from playground.models.mistral_causal_lm import MistralCausalLM
 from playground.models.prompting import StopTokenIds, make_request
-from playground.presets import Progress, say_nothing
 from playground.samplers import GreedySampler
+from playground.system.progress import Progress, Stopped, never, say_nothing
 
 
 def greedy_texts(

@@ -11,15 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from playground.models.interpretability.explained import Explained
-from playground.models.interpretability.text_reading import (
-    ExplainStopped,
-    Stopped,
-    TextReading,
-    never,
-)
+from playground.models.interpretability.text_reading import ExplainStopped, TextReading
 from playground.models.layer_programs import int32, padded
 from playground.models.places import place
-from playground.presets import Progress, say_nothing
+from playground.system.progress import Progress, Stopped, never, say_nothing
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,7 @@ many that they fit into 320 MB, or a quarter of what is free; those between two 
 are computed again, together, when one is asked for.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -19,19 +19,11 @@ from playground.models.layer_programs import (
     padded_size,
 )
 from playground.models.places import whole
-from playground.presets import Progress
 from playground.system import free_memory
+from playground.system.progress import Progress, Stopped, never
 
 MAX_TOKENS = 8192
 KEPT_BYTES = 320 * 2**20
-
-Stopped = Callable[[], bool]
-"""Asked now and then; True ends what is going on, with ExplainStopped."""
-
-
-def never() -> bool:
-    """A `Stopped` for what is not stopped."""
-    return False
 
 
 class ExplainStopped(Exception):

@@ -17,8 +17,9 @@ from huggingface_hub.errors import (
     RepositoryNotFoundError,
 )
 
-from playground.presets.downloads.progress import Progress, bar_class
+from playground.presets.downloads.progress import bar_class
 from playground.presets.errors import LoadError
+from playground.system.progress import Progress
 
 PREFIX = "hf://"
 _DISK_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS)

@@ -21,10 +21,11 @@ from kagglehub.exceptions import (  # type: ignore[import-untyped]
 )
 from kagglehub.handle import parse_model_handle  # type: ignore[import-untyped]
 
-from playground.presets.downloads.progress import Progress, bar_class, say_nothing
+from playground.presets.downloads.progress import bar_class
 from playground.presets.errors import LoadError, shown
 from playground.presets.keras import names
 from playground.presets.keras.weights import shards_in_index
+from playground.system.progress import Progress, say_nothing
 
 PREFIX = "kaggle://"
 _HANDLE = re.compile(r"(\w[\w.-]*/){2}keras/\w[\w.-]*(/[1-9]\d*)?", re.ASCII)

@@ -19,9 +19,9 @@ from filelock import FileLock, Timeout
 
 from playground.presets.catalog import SourceArchive, WheelMember
 from playground.presets.downloads.pip import download, pip_command
-from playground.presets.downloads.progress import Progress
 from playground.presets.errors import LoadError
 from playground.system.cache_folder import cache_folder
+from playground.system.progress import Progress
 
 PackageFile = WheelMember | SourceArchive
 

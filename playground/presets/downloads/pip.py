@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from playground.presets.catalog import PinnedPackage, SourceArchive
-from playground.presets.downloads.progress import Progress
 from playground.presets.errors import LoadError
+from playground.system.progress import Progress
 
 _PROGRESS_LINE = re.compile(r"Progress (\d+) of (\d+)")
 _WORDS_OF_NO_NETWORK = (

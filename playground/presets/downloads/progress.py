@@ -1,15 +1,9 @@
 """How far a download is, out of the progress bars of the hubs' own clients."""
 
 import io
-from collections.abc import Callable
 from typing import Any
 
-Progress = Callable[[str, float | None], None]
-
-
-def say_nothing(message: str, fraction: float | None) -> None:
-    """A `Progress` for whoever does not want to hear."""
-    del message, fraction
+from playground.system.progress import Progress
 
 
 def bar_class(what: str, progress: Progress) -> type:

@@ -7,19 +7,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from playground.models.interpretability.text_reading import ExplainStopped, Stopped
-from playground.presets import Progress
+from playground.models.interpretability.text_reading import ExplainStopped
+from playground.system.progress import Progress, Report, Stopped
 from playground.system.threads import ComputingThread
 
 SECONDS_BETWEEN_REPORTS = 0.2
-
-
-@dataclass(frozen=True, kw_only=True)
-class Report:
-    """How far it is; `fraction` is in 0..1, None where that is unknown."""
-
-    message: str
-    fraction: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,25 +9,25 @@ from playground.engine.line import in_turns
 
 
 @dataclass(frozen=True, eq=False)
-class Turn:
+class Ticket:
     """One caller's place in the line."""
 
     caller: str
 
 
-class Turns:
+class WaitingLine:
     """So many at once; the others wait in line and know their place."""
 
     def __init__(self, at_once: int) -> None:
         self.at_once = at_once
-        self._waiting: list[Turn] = []
-        self._working: list[Turn] = []
+        self._waiting: list[Ticket] = []
+        self._working: list[Ticket] = []
         self._changed = threading.Condition()
 
     @contextmanager
-    def joined(self, caller: str) -> Iterator[Turn]:
+    def joined(self, caller: str) -> Iterator[Ticket]:
         """Within it the caller is in line, and then has its turn."""
-        turn = Turn(caller)
+        turn = Ticket(caller)
         with self._changed:
             self._waiting.append(turn)
             self._serve()
@@ -39,14 +39,14 @@ class Turns:
                 part.remove(turn)
                 self._serve()
 
-    def ahead_of(self, turn: Turn, seconds: float) -> int:
+    def ahead_of(self, turn: Ticket, seconds: float) -> int:
         """How many come before it, 0 once it has begun; waits a moment for that."""
         with self._changed:
             if self._changed.wait_for(lambda: turn in self._working, seconds):
                 return 0
             return len(self._working) + self._line().index(turn)
 
-    def _line(self) -> list[Turn]:
+    def _line(self) -> list[Ticket]:
         working = [turn.caller for turn in self._working]
         return in_turns(self._waiting, lambda turn: turn.caller, working)
 

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from playground.engine import Event, Finished, Step
-from playground.hosts import span_stream
-from playground.hosts.span_stream import SpanStream
-from playground.hosts.spans import spans_value
+from playground.interface import span_stream
+from playground.interface.span_stream import SpanStream
+from playground.interface.spans import spans_value
 from playground.models.answers import text_so_far, with_text
 from playground.settings import GenerationSettings
 from playground.transcript import Transcript

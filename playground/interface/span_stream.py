@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from itertools import takewhile
 from typing import Any
 
-from playground.hosts.spans import as_span, prompt_spans
+from playground.interface.spans import as_span, prompt_spans
 from playground.models import MistralCausalLM
 from playground.tokenizers import Tokenizer
 from playground.transcript import Transcript

@@ -13,8 +13,13 @@ from playground.engine.events import (
     Step,
     Timings,
 )
-from playground.hosts.pace import paced
-from playground.hosts.status import RunFacts, engine_status, fault_status, run_status
+from playground.interface.status import (
+    RunFacts,
+    engine_status,
+    fault_status,
+    run_status,
+)
+from playground.interface.throttle import throttled
 from playground.settings import GenerationSettings
 
 TIMINGS = Timings(tokens_per_second=48.2)
@@ -135,7 +140,7 @@ def test_the_engines_failure_is_an_error():
 
 def test_a_new_phase_is_drawn_at_once_and_steps_only_now_and_then(monkeypatch):
     now = 100.0
-    monkeypatch.setattr("playground.hosts.pace.SECONDS_BETWEEN_UPDATES", 0.1)
+    monkeypatch.setattr("playground.interface.throttle.SECONDS_BETWEEN_UPDATES", 0.1)
     monkeypatch.setattr("time.monotonic", lambda: now)
     steps = [Step(token_id=n, index=n, tokens_per_second=1.0) for n in range(4)]
 
@@ -147,7 +152,7 @@ def test_a_new_phase_is_drawn_at_once_and_steps_only_now_and_then(monkeypatch):
             yield step
         yield Finished(reason="length")
 
-    drawn = list(paced(events()))
+    drawn = list(throttled(events()))
     assert drawn == [
         Queued(ahead=1), steps[0], steps[2], Finished(reason="length")
     ]  # fmt: skip
@@ -156,10 +161,10 @@ def test_a_new_phase_is_drawn_at_once_and_steps_only_now_and_then(monkeypatch):
 def test_what_comes_while_a_host_draws_slowly_is_one_update(monkeypatch):
     """The pause begins when the drawing ends, however long it took."""
     now, noted, drawn = 100.0, [], []
-    monkeypatch.setattr("playground.hosts.pace.SECONDS_BETWEEN_UPDATES", 0.1)
+    monkeypatch.setattr("playground.interface.throttle.SECONDS_BETWEEN_UPDATES", 0.1)
     monkeypatch.setattr("time.monotonic", lambda: now)
     steps = [Step(token_id=n, index=n, tokens_per_second=1.0) for n in range(100)]
-    for event in paced([*steps, Finished(reason="length")], noted.append):
+    for event in throttled([*steps, Finished(reason="length")], noted.append):
         drawn.append(event)
         now += 0.5
     assert [type(event) for event in drawn] == [Step, Finished]

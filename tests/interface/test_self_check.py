@@ -16,8 +16,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from playground.hosts import self_check
-from playground.hosts.self_check import (
+from playground.interface import self_check
+from playground.interface.self_check import (
     VARIABLES,
     disk_fault,
     missing_packages,
@@ -43,7 +43,11 @@ def test_an_older_python_is_told_and_can_read_that_far():
     fault = python_fault((3, 10))
     assert fault is not None
     assert "Python 3.11 to 3.14 is needed, and this is 3.10" in fault
-    for file in ("app.py", "playground/__init__.py", "playground/hosts/__init__.py"):
+    for file in (
+        "app.py",
+        "playground/__init__.py",
+        "playground/interface/__init__.py",
+    ):
         ast.parse((ROOT / file).read_text(), feature_version=(3, 9))
     ast.parse(Path(self_check.__file__).read_text(), feature_version=(3, 9))
 
@@ -51,7 +55,7 @@ def test_an_older_python_is_told_and_can_read_that_far():
 def test_nothing_that_may_be_missing_is_imported_by_then():
     code = (
         "import sys; sys.path.insert(0, '')\n"
-        "from playground.hosts import self_check\n"
+        "from playground.interface import self_check\n"
         f"self_check.faults({HERE!r})\n"
         "print(*sys.modules)"
     )

@@ -6,7 +6,7 @@ from typing import Any
 
 from playground.controls import SAMPLERS
 from playground.engine import Engine, Loading
-from playground.hosts.pace import paced
+from playground.interface.throttle import throttled
 from playground.models import MistralCausalLM
 from playground.session.comparison import Comparison, Update
 from playground.settings import GenerationSettings
@@ -39,7 +39,9 @@ def compared_texts(
     comparison: Comparison, engine: Engine[MistralCausalLM]
 ) -> Iterator[ComparedTexts]:
     """The runs of a comparison as they grow, a few times a second, and at their end."""
-    for update in paced(comparison.updates(), kind=lambda update: type(update.event)):
+    for update in throttled(
+        comparison.updates(), kind=lambda update: type(update.event)
+    ):
         yield _texts(comparison, engine, update)
     yield _texts(comparison, engine)
 

@@ -6,10 +6,10 @@ import threading
 import pytest
 
 from playground.engine import PrefillProgress
-from playground.hosts.run_loop import BEGINS, RunLoop, frame_of_end
+from playground.interface.run_loop import BEGINS, RunLoop, frame_of_end
 from playground.session import Session
 from playground.settings import GenerationSettings
-from playground.web.offer import Offer
+from playground.web.offered_models import OfferedModels
 from playground.web.tab import Tab
 from tests.scripted import Scripted
 
@@ -18,7 +18,7 @@ SETTINGS = GenerationSettings(max_new_tokens=4, seed=7)
 
 @pytest.fixture(autouse=True)
 def _every_event(monkeypatch):
-    monkeypatch.setattr("playground.hosts.pace.SECONDS_BETWEEN_UPDATES", 0)
+    monkeypatch.setattr("playground.interface.throttle.SECONDS_BETWEEN_UPDATES", 0)
 
 
 @pytest.fixture
@@ -126,7 +126,7 @@ def test_an_error_on_the_way_is_the_last_frame(session):
 def test_two_functions_of_a_new_tab_find_one_session(monkeypatch):
     """They come at the same time: each waits for the other as long as it can."""
     scripted = Scripted()
-    tab = Tab(Offer(scripted.preset, scripted))
+    tab = Tab(OfferedModels(scripted.preset, scripted))
     both = threading.Barrier(2)
 
     def engine(_name):
@@ -134,7 +134,7 @@ def test_two_functions_of_a_new_tab_find_one_session(monkeypatch):
             both.wait(timeout=0.3)
         return scripted
 
-    monkeypatch.setattr(tab.offer, "engine", engine)
+    monkeypatch.setattr(tab.offered, "engine", engine)
     found = []
     threads = [
         threading.Thread(target=lambda: found.append(tab.session)) for _ in range(2)

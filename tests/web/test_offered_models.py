@@ -2,7 +2,7 @@
 
 import pytest
 
-from playground.web.offer import Offer, size_in_words, split_name
+from playground.web.offered_models import OfferedModels, size_in_words, split_name
 from tests.scripted import Scripted
 
 
@@ -24,15 +24,15 @@ def test_a_model_is_started_once_when_it_is_first_chosen():
         started.append(Scripted())
         return started[-1]
 
-    offer = Offer("first", first, {"more@int8": start, "first": start})
-    assert offer.names == ("first", "more@int8")
-    assert offer.label("folder/more@int8") == "more · int8"
-    assert offer.engine("first") is first
+    offered = OfferedModels("first", first, {"more@int8": start, "first": start})
+    assert offered.names == ("first", "more@int8")
+    assert offered.label("folder/more@int8") == "more · int8"
+    assert offered.engine("first") is first
     assert not started
-    assert offer.engine("more@int8") is offer.engine("more@int8") is started[0]
+    assert offered.engine("more@int8") is offered.engine("more@int8") is started[0]
     assert len(started) == 1
 
 
 def test_another_model_is_not_loaded_for_anybody():
     with pytest.raises(ValueError, match="offers first; got '/etc/passwd'"):
-        Offer("first", Scripted()).engine("/etc/passwd")
+        OfferedModels("first", Scripted()).engine("/etc/passwd")

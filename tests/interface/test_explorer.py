@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from playground.engine import Engine
-from playground.hosts.explorer import Choices, Explorer, Focus
-from playground.hosts.view_html import view_html
+from playground.interface.explorer import Choices, Explorer, Focus
+from playground.interface.view_html import view_html
 from playground.models import MistralCausalLM
 from playground.models.interpretability.text_reading import ExplainStopped
 from playground.session import Session, start_engine
@@ -120,7 +120,7 @@ def test_a_text_is_read_once(
     explorer: Explorer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     explorer.tab("Heads", "Layer")
-    monkeypatch.setattr("playground.hosts.explorer.explain", None)
+    monkeypatch.setattr("playground.interface.explorer.explain", None)
     explorer.tab("Heads", "Rollout", Choices(focus=Focus(index=2)))
     explorer.tab("Sampler lab", choices=Choices(settings=SETTINGS))
     explorer.view("attention", layer=1, head=0)

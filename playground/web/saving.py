@@ -18,7 +18,7 @@ from playground.exports import (
     to_file,
     to_query,
 )
-from playground.hosts.form import SHOWN
+from playground.interface.form import SHOWN
 from playground.plots import FileFormat, picture
 from playground.session import Session
 from playground.settings import GenerationSettings

@@ -9,9 +9,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from playground.engine import Event, Finished
-from playground.hosts.latest import Latest
-from playground.hosts.pace import paced
-from playground.hosts.status import (
+from playground.interface.latest import Latest
+from playground.interface.status import (
     STARTING,
     Status,
     engine_status,
@@ -20,6 +19,7 @@ from playground.hosts.status import (
     fault_status,
     run_status,
 )
+from playground.interface.throttle import throttled
 from playground.session import Session
 from playground.transcript import Transcript
 
@@ -111,7 +111,7 @@ class RunLoop:
     ) -> Iterator[Frame]:
         facts = facts_of(run, session.engine)
         try:
-            for event in paced(events, facts.note):
+            for event in throttled(events, facts.note):
                 if self._is_latest(number):
                     live = not isinstance(event, Finished)
                     yield Frame(status=run_status(event, facts), live=live, run=run)

@@ -8,7 +8,7 @@ EventT = TypeVar("EventT")
 SECONDS_BETWEEN_UPDATES = 0.1
 
 
-def paced(
+def throttled(
     events: Iterable[EventT],
     note: Callable[[EventT], None] = lambda _: None,
     kind: Callable[[EventT], object] = type,

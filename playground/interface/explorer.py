@@ -1,6 +1,6 @@
 """What the tabs beside a run show: which views, of which token.
 
-Both hosts ask it and only place what it gives.
+Page and panel ask it and only place what it gives.
 """
 
 import threading

@@ -1,6 +1,6 @@
 """The line that says which model this is."""
 
-from playground.hosts.model_card import facts_of, model_card
+from playground.interface.model_card import facts_of, model_card
 from tests.conftest import tiny_model
 
 

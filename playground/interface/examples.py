@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from playground.hosts.form import Example
+from playground.interface.form import Example
 from playground.presets import DEFAULT_PRESET
 from playground.system.asset_folder import asset_folder
 from playground.transcript import Transcript

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from playground.controls import CONTROLS
-from playground.hosts.explorer import TABS
-from playground.hosts.form import MORE_TITLE, PROMPT_LABEL, choices
-from playground.hosts.learn import CHAPTERS, tour
+from playground.interface.explorer import TABS
+from playground.interface.form import MORE_TITLE, PROMPT_LABEL, choices
+from playground.interface.learn import CHAPTERS, tour
 from playground.views.registry import choices_of
 
 ROOT = Path(__file__).parents[2]
@@ -26,7 +26,7 @@ def test_every_name_in_it_stands_on_the_page():
     assert len(named) > 12
     assert named <= NAMES | BUTTONS
     drawn = [*(ROOT / "playground/web").glob("*.py")]
-    drawn.append(ROOT / "playground/hosts/stop_builder.py")
+    drawn.append(ROOT / "playground/interface/stop_builder.py")
     page = "".join(path.read_text() for path in drawn)
     page += (ROOT / "assets/answers.html").read_text()
     for button in BUTTONS:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from playground.hosts.questions import score
+from playground.interface.questions import score
 from playground.models import MistralCausalLM, MistralCausalLMPreprocessor
 from playground.settings import GenerationSettings
 from playground.views.run_summary import RunSummary

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from playground.hosts.prompt_count import prompt_count
+from playground.interface.prompt_count import prompt_count
 from playground.models import MistralCausalLMPreprocessor
 from playground.tokenizers import MistralTokenizer
 from playground.tokenizers.builtin_templates import BUILT_IN

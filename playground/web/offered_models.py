@@ -29,7 +29,7 @@ def size_in_words(name: str) -> str:
     return f"{num_bytes / 1e6:,.0f} MB"
 
 
-class Offer:
+class OfferedModels:
     """One engine a model, by its name; `first` is there from the beginning.
 
     `more` are started when they are asked for, and then stay.

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from playground.engine import Engine
-from playground.hosts.form import Example, examples_for
-from playground.hosts.model_card import model_card
-from playground.hosts.status import Status, engine_status
+from playground.interface.form import Example, examples_for
+from playground.interface.model_card import model_card
+from playground.interface.status import Status, engine_status
 from playground.models import MistralCausalLM
 from playground.models.chat_format import has_chat_format
 

@@ -3,7 +3,7 @@
 from html import escape
 
 from playground.controls import MAX_TEXT_LENGTH, unescaped
-from playground.hosts.view_html import message_html, table_html
+from playground.interface.view_html import message_html, table_html
 from playground.tokenizers import Tokenizer
 from playground.views.labels import visible
 from playground.views.stop_builder import StopView, stop_view

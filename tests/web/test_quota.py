@@ -8,7 +8,7 @@ from gradio_client import Client
 from gradio_client.exceptions import AppError
 
 from playground.web.endpoints import QUESTIONS_AT_ONCE, QUESTIONS_OF_ONE, TEXTS_OF_ONE
-from playground.web.places import Places
+from playground.web.quota import Quota
 from tests.scripted import Scripted
 from tests.web.conftest import open_page
 
@@ -16,12 +16,12 @@ GENERATE = {"api_name": "/generate", "max_new_tokens": 1}
 
 
 def test_a_place_is_there_again_when_it_was_left_even_by_a_fault():
-    places = Places(1, "texts")
+    places = Quota(1, "texts")
     with pytest.raises(KeyError), places.taken("here"):
         raise KeyError
     with places.taken("here"):
         other = places.taken("here")
-        with pytest.raises(ValueError, match="You already have 1 text in"):
+        with pytest.raises(ValueError, match="You already have 1 texts in"):
             other.__enter__()
         with places.taken("there"):
             pass

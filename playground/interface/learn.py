@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from html import escape
 
 from playground.controls import BY_NAME
-from playground.hosts.form import MORE_TITLE, PROMPT_LABEL, short_name
+from playground.interface.form import MORE_TITLE, PROMPT_LABEL, short_name
 
 _LABEL = {name: f"**{control.label}**" for name, control in BY_NAME.items()}
 _TOP_P, _GREEDY = f"**{short_name('top_p')}**", f"**{short_name('greedy')}**"

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from playground.hosts.examples import (
+from playground.interface.examples import (
     FILE,
     MAX_NEW_TOKENS,
     PRESETS,
@@ -14,7 +14,7 @@ from playground.hosts.examples import (
     stored_answer,
     stored_answers,
 )
-from playground.hosts.form import ALL_EXAMPLES, COMPLETIONS, EXAMPLES, examples_for
+from playground.interface.form import ALL_EXAMPLES, COMPLETIONS, EXAMPLES, examples_for
 from playground.presets import DEFAULT_PRESET
 from playground.session import Session, fastest_dtype, start_engine
 from playground.settings import GenerationSettings

@@ -19,7 +19,7 @@ SECONDS_TO_LISTEN = 2
 T = TypeVar("T")
 
 
-class NoPlace(ValueError):
+class QuotaExceeded(ValueError):
     """There is none left; the words say of whom, and what to do."""
 
 
@@ -30,7 +30,7 @@ class Hears(Protocol):
 
 
 @dataclass(eq=False)
-class Place:
+class Reservation:
     """What is held for something in work: `count` places of an address."""
 
     address: str
@@ -67,7 +67,7 @@ class Place:
         return not just_asked and not self.is_heard
 
 
-class Places:
+class Quota:
     """So many things at once for each address and for all; one more is refused.
 
     Of those without a listener, or with none yet, an address may have `unheard`. They
@@ -88,92 +88,87 @@ class Places:
         self.total = total
         self.unheard = unheard
         self.listeners = listeners
-        self._held: list[Place] = []
+        self._held: list[Reservation] = []
         self._changing = threading.Lock()
 
     @contextmanager
     def taken(
         self, address: str | None = None, *, count: int = 1, one_a_session: bool = False
-    ) -> Iterator[Place]:
+    ) -> Iterator[Reservation]:
         """Within it a place is taken, by None for the request that is served now.
 
         With `one_a_session` it takes over what the same session holds already. Raises
-        NoPlace if there is none left.
+        QuotaExceeded if there is none left.
         """
-        place = self._place_of_request() if address is None else Place(address)
-        place.count = count
+        reservation = self._of_request() if address is None else Reservation(address)
+        reservation.count = count
         with self._changing:
-            replaced = self._of_session(place) if one_a_session else []
-            self._make_room(place, replaced)
-            self._held.append(place)
+            replaced = self._of_session(reservation) if one_a_session else []
+            self._make_room(reservation, replaced)
+            self._held.append(reservation)
         try:
-            yield place
+            yield reservation
         finally:
             with self._changing:
-                if place in self._held:
-                    self._held.remove(place)
+                if reservation in self._held:
+                    self._held.remove(reservation)
 
-    def _place_of_request(self) -> Place:
+    def _of_request(self) -> Reservation:
         request, event = caller()
         session = getattr(request, "session_hash", None)
-        return Place(address_of(request), 1, session, event, self.listeners)
+        return Reservation(address_of(request), 1, session, event, self.listeners)
 
-    def _of_session(self, place: Place) -> list[Place]:
-        if place.session is None:
+    def _of_session(self, reservation: Reservation) -> list[Reservation]:
+        if reservation.session is None:
             return []
         return [
             each
             for each in self._held
-            if (each.address, each.session) == (place.address, place.session)
+            if (each.address, each.session)
+            == (reservation.address, reservation.session)
         ]
 
-    def _make_room(self, place: Place, replaced: list[Place]) -> None:
-        """Free what `place` needs, of its own address and of all."""
+    def _make_room(self, reservation: Reservation, replaced: list[Reservation]) -> None:
+        """Free what `reservation` needs, of its own address and of all."""
         held = [each for each in self._held if each not in replaced]
-        mine = [each for each in held if each.address == place.address]
+        mine = [each for each in held if each.address == reservation.address]
         silent = [each for each in mine if not each.is_heard]
-        leave: list[Place] = []
-        for those, limit, words in (
-            (
-                silent,
-                self.unheard,
-                _full(self.unheard, self.things, "You already have"),
-            ),
-            (mine, self.limit, _full(self.limit, self.things, "You already have")),
-            (held, self.total, _full(self.total, self.things, "There are already")),
+        leave: list[Reservation] = []
+        for those, limit, has in (
+            (silent, self.unheard, "You already have"),
+            (mine, self.limit, "You already have"),
+            (held, self.total, "There are already"),
         ):
             if limit is not None:
+                words = f"{has} {limit} {self.things} in progress."
                 those = [each for each in those if each not in leave]
-                leave += _leaving(those, place.count, limit, words)
+                leave += _leaving(those, reservation.count, limit, words)
         for each in [*leave, *replaced]:
             self._held.remove(each)
             each.was_given_away = each in leave
             each.was_replaced = each in replaced
 
 
-def _full(limit: int | None, things: str, whose: str) -> str:
-    noun = things.removesuffix("s") if limit == 1 else things
-    return f"{whose} {limit} {noun} in progress. Wait until one is finished."
-
-
-def _leaving(held: list[Place], count: int, limit: int, words: str) -> list[Place]:
-    """Which have to leave so that `count` more fit. Raises NoPlace with `words`."""
+def _leaving(
+    held: list[Reservation], count: int, limit: int, words: str
+) -> list[Reservation]:
+    """Which have to leave so that `count` more fit. Raises QuotaExceeded."""
     too_many = sum(each.count for each in held) + count - limit
-    leaving: list[Place] = []
+    leaving: list[Reservation] = []
     for each in held:  # the oldest come first
         if too_many > 0 and each.is_free_to_take:
             leaving.append(each)
             too_many -= each.count
     if too_many > 0:
-        raise NoPlace(words)
+        raise QuotaExceeded(f"{words} Wait until one is finished.")
     return leaving
 
 
-def while_held(place: Place, updates: Iterator[T]) -> Iterator[T]:
+def while_held(reservation: Reservation, updates: Iterator[T]) -> Iterator[T]:
     """The updates, for as long as the place is kept and has a listener."""
     generator: Any = updates
     with closing(generator):
         for update in updates:
             yield update
-            if place.is_over:
+            if reservation.is_over:
                 return
