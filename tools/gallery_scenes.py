@@ -111,6 +111,8 @@ def scenes(engine: Engine[MistralCausalLM], example: Example) -> Iterator[Scene]
     for name, view in VIEWS.items():
         of = others.get(name, usual)
         given = {each: chosen[each] for each in view.parameters if each in chosen}
+        if view.heads != "Head":
+            del given["head"]  # of fewer, so that the clearest one may not be there
         if name == "contrastive":
             given["index"] = _most_penalised(of.run)
         if name == "salience":

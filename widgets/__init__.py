@@ -27,7 +27,9 @@ from collections.abc import Callable
 from widgets import figures
 from widgets.comparison import Comparison
 from widgets.panel import PlaygroundPanel
-from widgets.panes import (
+from widgets.picture import Shown, show
+from widgets.run import Run, Token, generate
+from widgets.tabs import (
     AttentionViewer,
     Cache,
     Candidates,
@@ -35,8 +37,6 @@ from widgets.panes import (
     Tokens,
     WindowExplorer,
 )
-from widgets.run import Run, Token, generate
-from widgets.shown import Shown, show
 
 __all__ = [
     "AttentionViewer",

@@ -25,7 +25,7 @@ from playground.views.comparison import ComparisonView, names_of
 from widgets.engines import Model, borrow, give_back
 from widgets.fields import wide
 from widgets.form import Form
-from widgets.shown import show, themed_html
+from widgets.picture import show, themed_html
 from widgets.snapshot import Snapshot, close_all
 
 

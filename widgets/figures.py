@@ -17,8 +17,8 @@ from typing import Any
 
 from playground.views.declaration import Declaration
 from playground.views.registry import VIEWS
+from widgets.picture import Shown
 from widgets.run import Run
-from widgets.shown import Shown
 
 PREFIX = "show_"
 

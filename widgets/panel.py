@@ -20,8 +20,10 @@ from widgets.comparison import Comparison
 from widgets.engines import Model, borrow, give_back
 from widgets.form import Form
 from widgets.output import Output, saved_text_html, status_html
-from widgets.pane import Pane, TokenChoice
-from widgets.panes import (
+from widgets.run import Run
+from widgets.snapshot import Snapshot
+from widgets.tab_content import TabContent, TokenChoice
+from widgets.tabs import (
     AttentionViewer,
     Cache,
     Candidates,
@@ -30,8 +32,6 @@ from widgets.panes import (
     Tokens,
     WindowExplorer,
 )
-from widgets.run import Run
-from widgets.snapshot import Snapshot
 
 SECONDS_BETWEEN_REFRESHES = 0.5
 
@@ -64,8 +64,8 @@ class PlaygroundPanel(Snapshot, w.VBox):
         self.form = Form()
         self.output = Output(self.form.fields.by_name["strip_prompt"])
         self.token = TokenChoice()
-        self.panes = self._make_panes()
-        self.tabs = w.Tab([self.panes[name] for name in TABS], titles=TABS)
+        self.contents = self._make_contents()
+        self.tabs = w.Tab([self.contents[name] for name in TABS], titles=TABS)
         self._status = STARTING
         self._card = w.HTML()
         super().__init__([self._card, self._columns()])
@@ -134,8 +134,8 @@ class PlaygroundPanel(Snapshot, w.VBox):
             self._watcher.join(timeout=5)
         self.update_snapshots()
         self._handles = ()
-        for pane in self.panes.values():
-            pane.close()
+        for content in self.contents.values():
+            content.close()
         super().close()
         self.token.forget()
         if self.run is not None:
@@ -148,16 +148,16 @@ class PlaygroundPanel(Snapshot, w.VBox):
         if self.run is None:
             return card + status
         run = self.run.transcript
-        pane = self.panes[TABS[self.tabs.selected_index or 0]]
-        return f"{card}{status}{saved_text_html(run)}{pane.snapshot_html()}"
+        content = self.contents[TABS[self.tabs.selected_index or 0]]
+        return f"{card}{status}{saved_text_html(run)}{content.snapshot_html()}"
 
-    def _make_panes(self) -> dict[str, Any]:
+    def _make_contents(self) -> dict[str, Any]:
         shared: dict[str, Any] = {
             "token": self.token,
             "background": self._pictures,
             "drawn": self.update_snapshots,
         }
-        panes = (
+        contents = (
             Candidates(take=self._take, **shared),
             SamplerLab(form=self.form, **shared),
             WindowExplorer(**shared),
@@ -167,7 +167,7 @@ class PlaygroundPanel(Snapshot, w.VBox):
             Tokens(**shared),
             Learn(),
         )
-        return dict(zip(TABS, panes, strict=True))
+        return dict(zip(TABS, contents, strict=True))
 
     def _columns(self) -> w.Box:
         right = w.VBox([self.output, self.token, self.tabs])
@@ -194,18 +194,18 @@ class PlaygroundPanel(Snapshot, w.VBox):
 
     def _take(self, position: int, token_id: int) -> None:
         """In the run whose candidates are shown, whatever runs by now."""
-        run, _ = self.panes["Candidates"].offered
+        run, _ = self.contents["Candidates"].offered
         versions = self.session.tree.versions
         (number,) = (v.number for v in versions if v.run is run.transcript)
         self._click(lambda: self._go_on(number, position, token_id))
 
     def _open_tab(self, _change: Any = None) -> None:
         chosen = TABS[self.tabs.selected_index or 0]
-        for name, pane in self.panes.items():
-            if isinstance(pane, Pane):
-                pane.is_open = False
+        for name, content in self.contents.items():
+            if isinstance(content, TabContent):
+                content.is_open = False
                 if name == chosen:
-                    pane.open_now()
+                    content.open_now()
 
     def _start_new(self, chat: bool | None = None) -> None:
         """A ticked chat format is used where there is one; `chat` True insists."""
@@ -248,9 +248,9 @@ class PlaygroundPanel(Snapshot, w.VBox):
     def _finish(self, run: Run) -> None:
         """The pictures of the whole text, and the one that stays."""
         self.token.show(run)
-        for pane in self.panes.values():
-            if isinstance(pane, Pane):
-                pane.show(run)
+        for content in self.contents.values():
+            if isinstance(content, TabContent):
+                content.show(run)
         self.update_snapshots()
 
     def _show_status(self, status: Status) -> None:

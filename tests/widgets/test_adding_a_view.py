@@ -85,12 +85,12 @@ def test_it_is_in_a_tab_of_page_and_panel(run, model, panel_for):
     (view,) = run.explorer.tab("Heads", "Look back", Choices(layer=1))
     assert view.words() == words
 
-    pane = panel_for(model).panes["Heads"]
-    assert pane.view.options[-1] == "Look back"
-    assert pane.view.tooltips[-1] == ABOUT
-    pane.view.value = "Look back"
-    assert pane.layer.layout.display == pane.head.layout.display == "none"
-    (in_panel,) = pane.views(run, lambda *_: None)
+    content = panel_for(model).contents["Heads"]
+    assert content.view.options[-1] == "Look back"
+    assert content.view.tooltips[-1] == ABOUT
+    content.view.value = "Look back"
+    assert content.layer.layout.display == content.head.layout.display == "none"
+    (in_panel,) = content.views(run, lambda *_: None)
     assert in_panel.words() == words
 
     engine = borrow(model)

@@ -221,17 +221,17 @@ def test_a_frame_without_pandas_is_refused_in_words(run, monkeypatch):
     [Candidates, SamplerLab, WindowExplorer, AttentionViewer, Cache, Tokens],
 )
 def test_each_small_widget_draws_by_itself(run, widget):
-    pane = widget(run)
-    assert pane.join(60)
-    html = pane._html.value
+    content = widget(run)
+    assert content.join(60)
+    html = content._html.value
     assert html.count('class="playground-light"') == html.count("playground-dark") > 0
-    assert 'class="playground-dark"' not in pane.snapshot_html()
-    assert "<img" in pane.snapshot_html()
+    assert 'class="playground-dark"' not in content.snapshot_html()
+    assert "<img" in content.snapshot_html()
 
 
-def words(pane):
-    assert pane.join(60)
-    return re.sub("<[^>]*>", "", pane._html.value)
+def words(content):
+    assert content.join(60)
+    return re.sub("<[^>]*>", "", content._html.value)
 
 
 def test_another_layer_and_view_are_drawn_when_they_are_chosen(run):
@@ -269,10 +269,10 @@ def test_the_lab_follows_its_knobs(run):
 
 
 def test_a_token_of_the_prompt_has_no_candidates(run):
-    pane = Candidates(run)
-    assert "new token 12" not in words(pane)
-    pane.token.position.value = 1
-    assert "You wrote this token" in words(pane)
+    content = Candidates(run)
+    assert "new token 12" not in words(content)
+    content.token.position.value = 1
+    assert "You wrote this token" in words(content)
 
 
 def test_every_view_of_the_window_is_a_picture_of_its_own(run):

@@ -56,7 +56,7 @@ def test_a_closed_panel_leaves_no_widget_no_thread_and_no_picture(own_model):
     assert len(_instances) > 400
     panel.generate("the sea", **SETTINGS)
     assert panel.join(60)
-    heads = panel.panes["Heads"]
+    heads = panel.contents["Heads"]
     panel.tabs.selected_index = list(panel.tabs.titles).index("Heads")
     assert panel.join(60)
     assert panel.run.explorer.holds_text

@@ -161,7 +161,7 @@ def test_an_answer_goes_on_from_its_end_or_with_another_token(panel, scripted):
     panel.form.continue_button.click()
     assert panel.join(15)
     assert text(panel) == panel.run.text == " word0 word1 word2 word3"
-    candidates = panel.panes["Candidates"]
+    candidates = panel.contents["Candidates"]
     panel.token.position.value = panel.token.position.max - 2  # word1
     assert panel.join(15)
     shown, taken = candidates.others.options[0]

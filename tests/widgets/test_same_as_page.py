@@ -102,7 +102,7 @@ def test_the_same_examples_tabs_and_views(blocks, panel):
     assert tabs == [*TABS]
     for tab in ("Window", "Heads"):
         views = choices_of(tab)
-        assert tuple(panel.panes[tab].view.options) == tuple(views)
+        assert tuple(panel.contents[tab].view.options) == tuple(views)
         assert tuple(views) in choices
     labels = [block.value for block in blocks if isinstance(block, gr.Button)]
     for example in EXAMPLES:
@@ -214,7 +214,7 @@ def hosts(request, model):
 @pytest.mark.parametrize(("name", "which"), IN_TABS)
 def test_the_same_numbers_words_and_tables_in_every_tab(hosts, name, which):
     tab, exploration, panel, values = hosts
-    pane, run = panel.panes[name], panel.run
+    content, run = panel.contents[name], panel.run
     layer, head = 2, 1
     focus = Focus(index=4)
     tab.opened, tab.focus = name, focus
@@ -230,13 +230,13 @@ def test_the_same_numbers_words_and_tables_in_every_tab(hosts, name, which):
         values=values,
     )
     if name in ("Window", "Heads"):
-        pane.view.value = which
+        content.view.value = which
     if name == "Heads":
-        pane.layer.value, pane.head.value = layer, head
+        content.layer.value, content.head.value = layer, head
     if name == "Tokens":
-        pane.score.value = which
+        content.score.value = which
     on_page = exploration._views(tab, focus, asked)
-    in_panel = pane.views(run, say_nothing)
+    in_panel = content.views(run, say_nothing)
     named = [choices_of(name)[which]] if choices_of(name) else in_tab(name)
     chosen = {"position": len(run.prompt_token_ids) + 4, "index": 4, "score": which}
     chosen |= {"layer": layer, "head": head}
@@ -279,9 +279,9 @@ def test_keys_are_of_the_head_that_was_chosen_in_page_panel_and_python(hosts):
     asked = SentChoices("", ("Ruler", "Keys"), 2, 1, values)
     tab.opened = "Heads"
     (on_page,) = exploration._views(tab, Focus(index=4), asked)
-    pane = panel.panes["Heads"]
-    pane.view.value, pane.layer.value, pane.head.value = "Keys", 2, 1
-    (in_panel,) = pane.views(panel.run, say_nothing)
+    content = panel.contents["Heads"]
+    content.view.value, content.layer.value, content.head.value = "Keys", 2, 1
+    (in_panel,) = content.views(panel.run, say_nothing)
     shown = show_keys(panel.run, 2, 1).view
     assert on_page.head == in_panel.head == shown.head == 1
     assert on_page.words() == in_panel.words() == shown.words()
@@ -290,13 +290,13 @@ def test_keys_are_of_the_head_that_was_chosen_in_page_panel_and_python(hosts):
 def test_a_view_offers_the_heads_that_it_is_of(hosts):
     """The model has three layers, four heads, and two that share keys and values."""
     tab, _, panel, _ = hosts
-    pane, handlers = panel.panes["Heads"], Handlers(tab.offered, 4096)
+    content, handlers = panel.contents["Heads"], Handlers(tab.offered, 4096)
     for view, most, label in (("Head", 3, "Head"), ("Keys", 1, "Key/value head")):
-        pane.view.value = view
+        content.view.value = view
         layer, head, _, _ = handlers.follow(tab, view, 0, 0, "", "")
-        assert (pane.layer.max, pane.head.max) == (2, most)
+        assert (content.layer.max, content.head.max) == (2, most)
         assert (layer["maximum"], head["maximum"]) == (2, most)
-        assert pane.head.description == head["label"] == label
+        assert content.head.description == head["label"] == label
 
 
 def test_the_same_words_as_a_run_begins_and_ends(model, panel_for):
@@ -328,19 +328,19 @@ def test_the_same_words_as_a_run_begins_and_ends(model, panel_for):
 
 
 def test_the_same_stop_builder_and_hints(blocks, panel, scripted):
-    pane = panel.panes["Tokens"]
+    content = panel.contents["Tokens"]
     tab = Tab(OfferedModels(scripted.preset, scripted))
     handlers = Handlers(tab.offered, 4096)
     exploration = Exploration(handlers.settings_on_page, handlers.open_tabs)
     scripted.allow(None)
     panel.generate("Hello", max_new_tokens=2)
     assert panel.join(15)
-    pane.stop_text.value = r"END\n"
+    content.stop_text.value = r"END\n"
     on_page = exploration.build_stop(tab, r"END\n")
-    assert pane.stop_view.value == on_page
+    assert content.stop_view.value == on_page
     assert "after a full stop" in on_page
     shown = [str(block.value) for block in blocks if isinstance(block, gr.HTML)]
     for name, hint in HINTS.items():
         assert any(escape(hint, quote=False) in each or hint in each for each in shown)
         if name != "Compare":
-            assert panel.panes[name].hint == hint
+            assert panel.contents[name].hint == hint

@@ -17,8 +17,8 @@ from playground.views.registry import HINTS, choices_of, in_tab
 from playground.views.view import View
 from widgets.background import Background
 from widgets.fields import wide
+from widgets.picture import Shown, themed_html
 from widgets.run import Run
-from widgets.shown import Shown, themed_html
 from widgets.snapshot import Snapshot, close_all
 
 
@@ -70,10 +70,10 @@ class TokenChoice(w.VBox):
         self._name.value = f'<p class="playground-help">{name}</p>'
 
 
-class Pane(Snapshot, w.VBox):
+class TabContent(Snapshot, w.VBox):
     """The views in a tab and the choices over them; one of the small widgets.
 
-    A pane beside others draws only while `is_open`. Subclasses have a `tab`, and add
+    One beside others draws only while `is_open`. Subclasses have a `tab`, and add
     what else can be chosen in it.
     """
 

@@ -24,11 +24,11 @@ from playground.views.token_spans import SCORES
 from playground.views.view import View
 from widgets.fields import help_line, wide
 from widgets.form import Fields, Form, read
-from widgets.pane import Pane
 from widgets.run import Run
+from widgets.tab_content import TabContent
 
 
-class Candidates(Pane):
+class Candidates(TabContent):
     """What each token was chosen from: `Candidates(run)`.
 
     With `take(position, token_id)` another one can be taken in its place; `offered` is
@@ -86,7 +86,7 @@ class Learn(w.HTML):
         return str(self.value)
 
 
-class SamplerLab(Pane):
+class SamplerLab(TabContent):
     """A token's place through any chain, at once: `SamplerLab(run)`.
 
     In the panel it follows the panel's own knobs.
@@ -121,7 +121,7 @@ class SamplerLab(Pane):
         return replace(super().choices(run), settings=settings)
 
 
-class WindowExplorer(Pane):
+class WindowExplorer(TabContent):
     """What any sliding window lets the text see: `WindowExplorer(run)`."""
 
     tab = "Window"
@@ -144,7 +144,7 @@ class WindowExplorer(Pane):
         return replace(super().choices(run), sliding_window=other)
 
 
-class AttentionViewer(Pane):
+class AttentionViewer(TabContent):
     """Where heads look, layer by layer: `AttentionViewer(run)`."""
 
     tab = "Heads"
@@ -182,13 +182,13 @@ class AttentionViewer(Pane):
             slider.layout.display = None if view.takes(name) else "none"
 
 
-class Cache(Pane):
+class Cache(TabContent):
     """Where keys and values lie in memory: `Cache(run)`."""
 
     tab = "Cache"
 
 
-class Tokens(Pane):
+class Tokens(TabContent):
     """The text, each token shaded by a score, and a stop builder: `Tokens(run)`."""
 
     tab = "Tokens"
