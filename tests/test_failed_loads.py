@@ -9,7 +9,7 @@ from playground.interface.status import engine_status
 from playground.models import MistralCausalLM
 from playground.session import AGAIN, Session
 from playground.settings import GenerationSettings
-from playground.web.offered_models import Offer
+from playground.web.offered_models import OfferedModels
 from playground.web.tab import Tab
 from tests.conftest import tiny_model
 
@@ -80,7 +80,7 @@ def test_a_closed_engine_stays_closed(failed):
 
 
 def test_who_chooses_it_on_the_page_tries_again(failed):
-    tab = Tab(Offer("first", failed))
+    tab = Tab(OfferedModels("first", failed))
     assert tab.session.engine.status.phase == "failed"  # a look at the page does not
     tab.choose("first")
     assert failed.wait(30).phase == "ready"

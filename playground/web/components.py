@@ -1,4 +1,4 @@
-"""One `Control`, one Gradio component."""
+"""One `Control`, one Gradio component; and those that scripts of the page draw."""
 
 from typing import Any
 
@@ -7,6 +7,7 @@ from gradio.components import Component
 
 from playground.controls import Control, as_typed
 from playground.interface.form import choices, lowest
+from playground.web.theme import read_asset
 
 
 def to_component(control: Control, **changes: Any) -> Component:
@@ -41,6 +42,17 @@ def to_component(control: Control, **changes: Any) -> Component:
             return gr.Textbox(max_lines=1, **typed)
         case "integer":
             return gr.Number(**_bounds(control), **options)
+
+
+def drawn_by_assets(name: str, value: Any, template: str | None = None) -> gr.HTML:
+    """What NAME.html, or a `template`, and NAME.js in assets/ make of a value."""
+    return gr.HTML(
+        value,
+        html_template=template or read_asset(f"{name}.html"),
+        js_on_load=read_asset(f"{name}.js"),
+        apply_default_css=False,
+        elem_id=name,
+    )
 
 
 def _bounds(control: Control) -> dict[str, Any]:

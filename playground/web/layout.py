@@ -32,7 +32,7 @@ from playground.interface.status import engine_status
 from playground.samplers import PRESETS
 from playground.samplers.choice import chain_of_preset
 from playground.views.token_spans import SCORES
-from playground.web.components import to_component
+from playground.web.components import drawn_by_assets, to_component
 from playground.web.handlers import Handlers
 from playground.web.tab import Tab
 from playground.web.tabs_layout import TabsParts, draw_tabs
@@ -76,9 +76,13 @@ def draw(handlers: Handlers) -> Parts:
             controls, chains = _controls(handlers)
             start, stop = _actions()
         with gr.Column(elem_id="result"):
-            status, output = _status(handlers), _output()
+            first = handlers.offered.engine(handlers.offered.first)
+            status = drawn_by_assets("status", engine_status(first).value())
+            nothing = {"id": 0, "on": 0, "base": 0, "prompt": "", "answer": ""}
+            output = drawn_by_assets("output", {**nothing, "live": False})
             with gr.Row(elem_id="below"):
-                answers = _answers()
+                none = {"number": 0, "count": 0, "live": False, "parent": 0}
+                answers = drawn_by_assets("answers", none)
                 controls["strip_prompt"] = _control("strip_prompt", info=None)
                 _special()
                 score = _score()
@@ -204,36 +208,6 @@ def _actions() -> tuple[gr.Button, gr.Button]:
 
 def _control(name: str, **changes: Any) -> Component:
     return to_component(BY_NAME[name], **changes)
-
-
-def _status(handlers: Handlers) -> gr.HTML:
-    return gr.HTML(
-        engine_status(handlers.offered.engine(handlers.offered.first)).value(),
-        html_template=read_asset("status.html"),
-        js_on_load=read_asset("status.js"),
-        apply_default_css=False,
-        elem_id="status",
-    )
-
-
-def _output() -> gr.HTML:
-    return gr.HTML(
-        {"id": 0, "on": 0, "base": 0, "prompt": "", "answer": "", "live": False},
-        html_template=read_asset("output.html"),
-        js_on_load=read_asset("output.js"),
-        apply_default_css=False,
-        elem_id="output",
-    )
-
-
-def _answers() -> gr.HTML:
-    return gr.HTML(
-        {"number": 0, "count": 0, "live": False, "parent": 0},
-        html_template=read_asset("answers.html"),
-        js_on_load=read_asset("answers.js"),
-        apply_default_css=False,
-        elem_id="answers",
-    )
 
 
 def _score() -> gr.Radio:

@@ -14,6 +14,7 @@ from playground.interface.learn import tour
 from playground.interface.stop_builder import STOP_HELP, STOP_LABEL, STOP_PLACEHOLDER
 from playground.interface.view_html import message_html
 from playground.views.registry import HINTS, choices_of
+from playground.web.components import drawn_by_assets
 from playground.web.saving import KINDS
 from playground.web.theme import read_asset
 
@@ -102,13 +103,8 @@ def _share() -> tuple[gr.HTML, gr.UploadButton]:
         for what, label in {"link": "Copy link", **KINDS}.items()
     )
     with gr.Accordion("Share and save", open=False, elem_id="share"):
-        export = gr.HTML(
-            {},
-            html_template=read_asset("export.html").replace("@buttons", buttons),
-            js_on_load=read_asset("export.js"),
-            apply_default_css=False,
-            elem_id="export",
-        )
+        template = read_asset("export.html").replace("@buttons", buttons)
+        export = drawn_by_assets("export", {}, template)
         file = gr.UploadButton(
             "Open a saved run", file_types=[".json"], type="binary", size="sm"
         )
