@@ -28,11 +28,13 @@ ifdef PRESET
 run: export PLAYGROUND_PRESET := $(PRESET)
 endif
 
-# A browser waits for what it shows, so nothing else runs beside it.
+# A browser mostly waits for what it shows: two of them, and nothing else, fill two cores.
+TESTS = $(BIN)/python -m pytest -n auto --maxprocesses 4
+
 test: lint ## Lint, types, import contracts and every test, browser included
-	$(BIN)/python -m pytest -m "not slow and not soak and not browser" -n auto --maxprocesses 4 --dist loadfile
+	$(TESTS) -m "not slow and not soak and not browser" --dist loadfile
 	@chromium=$$($(BIN)/python tests/chromium.py) && \
-	PLAYGROUND_CHROMIUM="$$chromium" $(BIN)/python -m pytest -m "browser and not slow"
+	PLAYGROUND_CHROMIUM="$$chromium" $(TESTS) -m "browser and not slow" tests/web
 	@$(BIN)/python -m tests.supply.audit
 
 lint: $(VENV)/.test ## Lint, format check, types, import contracts

@@ -28,11 +28,11 @@ settings.load_profile("playground")
 
 @pytest.fixture(scope="session")
 def engine() -> Iterator[Engine[MistralCausalLM]]:
-    """The real model on a warm engine. The first use on a machine downloads it.
+    """The real model on an engine. The first use on a machine downloads it.
 
     In float32, as the peers had it whose numbers are stored.
     """
-    engine = start_engine(REAL, dtype="float32")
+    engine = start_engine(REAL, warm_length=0, dtype="float32")
     status = engine.wait()
     assert status.phase == "ready", status.message
     yield engine

@@ -135,9 +135,10 @@ class ScriptedRun:
     def __iter__(self) -> Iterator[Event]:
         engine = self.engine
         try:
-            while engine.waiting[0] is not self and not self.cancelled.is_set():
-                yield Queued(ahead=engine.waiting.index(self))
-                self._wait(lambda: engine.waiting[0] is self)
+            while ahead := self._ahead():
+                yield Queued(ahead=ahead)
+                while self._ahead() == ahead:
+                    self._wait(lambda: self._ahead() != ahead)
             while engine.status.phase == "loading" and not self.cancelled.is_set():
                 yield Loading(message="Downloading", fraction=engine.status.fraction)
                 self._wait(lambda: engine.status.phase != "loading")
@@ -175,6 +176,10 @@ class ScriptedRun:
             stopped_by=(END_TOKEN_ID,) if ended else (),
             timings=TIMINGS,
         )
+
+    def _ahead(self) -> int:
+        """How many are before it in the line; none, if it does not wait any more."""
+        return 0 if self.cancelled.is_set() else self.engine.waiting.index(self)
 
     def _wait(self, until: Callable[[], bool]) -> None:
         with self.engine.changed:

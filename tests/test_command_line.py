@@ -11,6 +11,8 @@ import pytest
 
 from playground.__main__ import main
 
+Capture = pytest.CaptureFixture[str]
+SMALL = ["--preset", "shakespeare_mistral", "--sampler", "greedy"]
 GREEDY = ["What is gravity?", "--chat", "--sampler", "greedy"]
 
 
@@ -29,7 +31,7 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
 def report() -> dict[str, Any]:
     """A run in a process of its own."""
     done = run(*GREEDY, "--max-new-tokens", "12", "--json", "--strip-prompt")
-    assert done.returncode == 0, done.stderr
+    assert (done.returncode, done.stderr) == (0, "")
     (line,) = done.stdout.splitlines()
     found: dict[str, Any] = json.loads(line)
     return found
@@ -84,22 +86,23 @@ def test_a_second_process_compiles_nothing(report: dict[str, Any]) -> None:
     assert json.loads(again.stdout)["compilations"] == 0
 
 
-def test_text_streams_to_standard_output_after_its_prompt() -> None:
-    done = run("The sea is", "--sampler", "greedy", "--max-length", "12")
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("The sea is")
-    assert len(done.stdout) > len("The sea is\n")
-    assert done.stderr == ""
+def test_text_streams_to_standard_output_after_its_prompt(capsys: Capture) -> None:
+    assert main(["generate", "ROMEO:", *SMALL, "--max-length", "12"]) == 0
+    output = capsys.readouterr()
+    assert output.out.startswith("ROMEO:")
+    assert len(output.out) > len("ROMEO:\n")
+    assert output.err == ""
 
 
-def test_a_window_changes_the_text_and_is_reported() -> None:
-    done = run(
-        *GREEDY,
-        *("--max-new-tokens", "12", "--sliding-window", "4", "--json"),
-    )
-    found = json.loads(done.stdout)
-    assert found["settings"]["sliding_window"] == 4
-    assert "Gravity is a fundamental concept" not in found["text"]
+def test_a_window_changes_the_text_and_is_reported(capsys: Capture) -> None:
+    texts = {}
+    for window in (64, 4):
+        found = ["--json", "--max-new-tokens", "12", "--sliding-window", str(window)]
+        assert main(["generate", "KING HENRY.\nWhat news?", *SMALL, *found]) == 0
+        report = json.loads(capsys.readouterr().out)
+        assert report["settings"]["sliding_window"] == window
+        texts[window] = report["text"]
+    assert texts[64] != texts[4]
 
 
 @pytest.mark.parametrize(
@@ -114,7 +117,7 @@ def test_a_window_changes_the_text_and_is_reported() -> None:
     ],
 )
 def test_bad_input_is_answered_in_words_before_anything_loads(
-    arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
+    arguments: list[str], words: str, capsys: Capture
 ) -> None:
     assert main(["generate", *arguments]) == 2
     output = capsys.readouterr()
@@ -122,32 +125,32 @@ def test_bad_input_is_answered_in_words_before_anything_loads(
     assert output.out == ""
 
 
-def test_both_lengths_at_once_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+def test_both_lengths_at_once_are_refused(capsys: Capture) -> None:
     with pytest.raises(SystemExit) as end:
         main(["generate", "Hi", "--max-length", "9", "--max-new-tokens", "3"])
     assert end.value.code == 2
     assert "not allowed with" in capsys.readouterr().err
 
 
-def test_a_preset_that_does_not_exist_is_explained() -> None:
-    done = run("Hi", "--preset", "smollm3")
-    assert done.returncode == 1
-    assert "smollm2_135m_instruct" in done.stderr
-    assert ".gguf" in done.stderr
-    assert "Traceback" not in done.stderr
+def test_a_preset_that_does_not_exist_is_explained(capsys: Capture) -> None:
+    assert main(["generate", "Hi", "--preset", "smollm3"]) == 1
+    said = capsys.readouterr().err
+    assert "smollm2_135m_instruct" in said
+    assert ".gguf" in said
+    assert "Traceback" not in said
 
 
-def test_a_broken_file_is_explained(tmp_path: Path) -> None:
+def test_a_broken_file_is_explained(tmp_path: Path, capsys: Capture) -> None:
     broken = tmp_path / "half.gguf"
     broken.write_bytes(b"GGUF\x03\x00\x00\x00")
-    done = run("Hi", "--preset", str(broken))
-    assert done.returncode == 1
-    assert "half.gguf" in done.stderr
-    assert "Traceback" not in done.stderr
+    assert main(["generate", "Hi", "--preset", str(broken)]) == 1
+    said = capsys.readouterr().err
+    assert "half.gguf" in said
+    assert "Traceback" not in said
 
 
 def test_a_reader_that_leaves_early_is_no_error() -> None:
-    command = f"{sys.executable} -m playground generate Hi --max-new-tokens 30 | true"
+    command = f"{sys.executable} -m playground generate Hi {' '.join(SMALL)} | true"
     done = subprocess.run(
         ["bash", "-c", command],
         capture_output=True,

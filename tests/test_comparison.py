@@ -1,18 +1,27 @@
-"""Several settings at once on the real model: rows of one run, and a way to stop."""
+"""Several settings at once on a small model: rows of one run, and a way to stop."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 
 from playground.engine import Engine, Finished, Step
 from playground.models import MistralCausalLM
-from playground.session import Session
+from playground.session import Session, start_engine
 from playground.session.comparison import MAX_RUNS, Comparison, Update, compare
 from playground.settings import GenerationSettings
 
 SHORT = GenerationSettings(max_new_tokens=6, chat=False, sampler="greedy")
 WARM = replace(SHORT, sampler="random", temperature=1.5)
 PROMPT = "The sea is"
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[Engine[MistralCausalLM]]:
+    engine = start_engine("shakespeare_mistral", warm_length=0)
+    assert engine.wait().phase == "ready"
+    yield engine
+    engine.close()
 
 
 def ends(updates: list[Update]) -> dict[int, str]:

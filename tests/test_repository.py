@@ -145,3 +145,11 @@ def test_importing_the_library_loads_no_host():
         check=True,
     ).stdout.split()
     assert {"gradio", "ipywidgets", "matplotlib"} & set(loaded) == set()
+
+
+def test_browsers_outside_of_the_pages_tests_are_slow():
+    """`make test` looks for those that are not in tests/web alone."""
+    for file in (ROOT / "tests").rglob("test_*.py"):
+        text = file.read_text(encoding="utf-8")
+        if "pytest.mark.browser" in text and file.parent.name != "web":
+            assert "pytest.mark.slow" in text, file

@@ -53,7 +53,8 @@ def ring_attention(
         )
         keys, values = kv_cache.write(keys, values, padded(key), padded(value), slots)
         seen = kv_cache.visible(positions, stored, jnp.array([window]))
-        out.append(kv_cache.attend(padded(query), keys, values, seen)[0, :count])
+        attended = kv_cache.attend(padded(query), keys, values, seen)
+        out.append(np.asarray(attended)[0, :count])
         start += count
     return np.concatenate(out)
 
@@ -67,7 +68,7 @@ def random_text(length: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndar
 
 @settings(max_examples=40)
 @given(
-    window=st.integers(1, 9),
+    window=st.sampled_from([1, 2, 4, 9]),  # each is a shape to compile for
     chunks=st.lists(st.integers(1, 4), min_size=1, max_size=12),
     seed=st.integers(0, 2**32 - 1),
 )

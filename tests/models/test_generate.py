@@ -117,12 +117,13 @@ class TestWithoutPreprocessor:
     """Token ids in, token ids out."""
 
     def greedy(self, tiny: MistralCausalLM, ids: list[int], length: int) -> list[int]:
-        while len(ids) < length:
+        """By calling the model on the whole text, in one shape: another one builds."""
+        while (count := len(ids)) < length:
             whole = {
-                "token_ids": np.array([ids]),
-                "padding_mask": np.ones((1, len(ids))),
+                "token_ids": np.array([ids + [0] * (7 - count)]),
+                "padding_mask": np.arange(7)[None] < count,
             }
-            ids = [*ids, int(np.asarray(tiny(whole))[0, -1].argmax())]
+            ids = [*ids, int(np.asarray(tiny(whole))[0, count - 1].argmax())]
         return ids
 
     def test_prompts_are_continued_in_their_padding(

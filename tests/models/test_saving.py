@@ -83,21 +83,22 @@ def test_a_copy_writes_what_the_model_writes(
         assert other.preprocessor.get_config() == preprocessor.get_config()
     revived = MistralCausalLM.from_config(model.get_config())
     assert revived.get_config() == model.get_config()
-    clone = keras.models.clone_model(model)
+    clone = keras.models.clone_model(model)  # made of the layers' configs
     clone.set_weights(model.get_weights())
     np.testing.assert_array_equal(logits(clone), logits(model))
     backbone = copy.deepcopy(model.backbone)
     np.testing.assert_array_equal(logits(backbone), logits(model.backbone))
 
 
-def test_a_file_is_loaded_by_another_process(tmp_path: Path) -> None:
-    model = MistralCausalLM.from_preset("shakespeare_mistral")
-    model.compile(sampler=SAMPLER)
+def test_a_file_is_loaded_by_another_process(
+    preprocessor: MistralCausalLMPreprocessor, tmp_path: Path
+) -> None:
+    model = model_of(preprocessor)
     model.save(tmp_path / "model.keras")
     script = (
         "import playground.models, keras\n"
         "model = keras.saving.load_model('model.keras')\n"
-        "print(model.generate('KING.', max_length=9), end='')"
+        "print(ascii(model.generate('the sea')))"
     )
     found = subprocess.run(
         [sys.executable, "-c", script],
@@ -108,10 +109,7 @@ def test_a_file_is_loaded_by_another_process(tmp_path: Path) -> None:
         check=True,
         timeout=120,
     )
-    assert found.stdout == model.generate("KING.", max_length=9)
-    clone = keras.models.clone_model(model)  # made of the layers' configs
-    clone.set_weights(model.get_weights())
-    np.testing.assert_array_equal(logits(clone), logits(model))
+    assert found.stdout == ascii(model.generate("the sea")) + "\n"
 
 
 def test_a_checkpoint_goes_on_where_it_was(

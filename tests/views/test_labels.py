@@ -4,12 +4,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from playground.models import MistralCausalLM, MistralCausalLMPreprocessor
+from playground.models import MistralCausalLMPreprocessor
 from playground.tokenizers import ByteLevelBPETokenizer, Tokenizer
 from playground.tokenizers.byte_level_bpe import byte_letters
 from playground.views.labels import MAX_CHARACTERS, labels, visible, visible_bytes
+from tests.conftest import REAL
 
 HOSTILE = ["<|end|>", "\u202e<script>\n", "x" * 5000, ""]
+
+
+@pytest.fixture(scope="module")
+def real() -> Tokenizer:
+    """Of the real model; its weights are not read."""
+    preprocessor = MistralCausalLMPreprocessor.from_preset(REAL)
+    return preprocessor.tokenizer
 
 
 @pytest.fixture(scope="module")
@@ -24,17 +32,15 @@ def of_text(tokenizer: Tokenizer, text: str) -> tuple[str, ...]:
     return labels(tokenizer, tokenizer.tokenize(text))
 
 
-def test_spaces_and_lines_are_seen(smollm2: MistralCausalLM) -> None:
-    tokenizer = smollm2.text_preprocessor.tokenizer
-    assert of_text(tokenizer, "Say the sea\n\n\tis") == (
+def test_spaces_and_lines_are_seen(real: Tokenizer) -> None:
+    assert of_text(real, "Say the sea\n\n\tis") == (
         *("Say", "␣the", "␣sea", "↵↵", "⇥", "is"),
     )
 
 
-def test_special_tokens_have_their_names(smollm2: MistralCausalLM) -> None:
-    tokenizer = smollm2.text_preprocessor.tokenizer
-    ids = tokenizer.tokenize("<|im_start|>user\n", special=True)
-    assert labels(tokenizer, ids) == ("<|im_start|>", "user", "↵")
+def test_special_tokens_have_their_names(real: Tokenizer) -> None:
+    ids = real.tokenize("<|im_start|>user\n", special=True)
+    assert labels(real, ids) == ("<|im_start|>", "user", "↵")
 
 
 def test_parts_of_a_character_are_told_by_byte(

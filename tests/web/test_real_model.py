@@ -1,4 +1,4 @@
-"""The page in a real browser, over the real model."""
+"""The page in a real browser, over real models."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -15,55 +15,18 @@ from tests.web.conftest import Tab, open_more, serve
 pytestmark = pytest.mark.browser
 
 
+PROMPT = "KING HENRY.\nWhat news, my lord? "
+
+
+def status(tab: Tab) -> Locator:
+    return tab.locator("#status").get_by_role("status")
+
+
 @pytest.fixture
 def url(engine: Engine[MistralCausalLM]) -> Iterator[str]:
     demo = build(engine, "smollm2_135m_instruct")
     yield serve(demo)
     demo.close(verbose=False)
-
-
-def test_a_question_is_answered_stopped_and_answered_again(
-    url: str, open_tab: Callable[..., Tab]
-) -> None:
-    tab = open_tab(url)
-    status = tab.locator("#status").get_by_role("status")
-    answer = tab.locator(".output-answer")
-    expect(tab.locator("#card")).to_contain_text("135M parameters")
-    tab.get_by_label("Prompt", exact=True).fill("Tell me a very long story.")
-    tab.get_by_role("radio", name="Greedy").check()  # a drawn one may be short
-    tab.get_by_label("New tokens").fill("2000")
-    tab.get_by_role("button", name="Generate").click()
-    expect(answer).to_have_text(re.compile("[a-z]{2,}"))
-    tab.keyboard.press("Escape")
-    expect(status).to_have_text(
-        re.compile(r"Stopped by you after \d+ tokens?; the text")
-    )
-    kept = answer.inner_text()
-    assert kept
-    tab.get_by_label("Prompt", exact=True).fill("What is gravity?")
-    tab.get_by_label("New tokens").fill("8")
-    tab.get_by_role("button", name="Generate").click()
-    # Both chats begin with the same words of the template, so they are not read again.
-    ended = r"^Reached 8 new tokens · [\d.]+ tok/s · \d+ prompt tokens reused$"
-    expect(status).to_have_text(re.compile(ended))
-    expect(answer).to_contain_text(re.compile("[Gg]ravity"))
-
-
-def test_a_stop_id_outside_of_the_vocabulary_is_refused_and_the_text_stays(
-    url: str, open_tab: Callable[..., Tab]
-) -> None:
-    tab = open_tab(url)
-    status = tab.locator("#status").get_by_role("status")
-    tab.get_by_label("Prompt", exact=True).fill("The sea is")
-    tab.get_by_label("New tokens").fill("4")
-    tab.get_by_role("button", name="Generate").click()
-    expect(status).to_contain_text("Reached 4 new tokens")
-    kept = tab.locator(".output-answer").inner_text()
-    open_more(tab)
-    tab.get_by_label("Stop tokens").fill("49152")
-    tab.get_by_role("button", name="Generate").click()
-    expect(status).to_contain_text("49152")
-    assert tab.locator(".output-answer").inner_text() == kept
 
 
 @pytest.fixture(scope="module")
@@ -76,14 +39,71 @@ def small_url() -> Iterator[str]:
     engine.close()
 
 
-def answered(tab: Tab) -> Tab:
-    """The same tab with an answer of eight tokens."""
-    status = tab.locator("#status").get_by_role("status")
-    expect(tab.locator("#card")).to_contain_text("window 64 tokens")
-    tab.get_by_label("Prompt", exact=True).fill("KING HENRY.\nWhat news, my lord? ")
+def write_and_stop(tab: Tab, prompt: str) -> str:
+    """What was there when Escape was pressed, which stays."""
+    answer = tab.locator(".output-answer")
+    tab.get_by_label("Prompt", exact=True).fill(prompt)
+    tab.get_by_role("radio", name="Greedy").check()  # a drawn one may be short
+    tab.get_by_label("New tokens").fill("2000")
+    tab.get_by_role("button", name="Generate").click()
+    expect(answer).to_have_text(re.compile("[a-z]{2,}"))
+    tab.keyboard.press("Escape")
+    expect(status(tab)).to_have_text(
+        re.compile(r"Stopped by you after \d+ tokens?; the text")
+    )
+    return answer.inner_text()
+
+
+def write_eight(tab: Tab, prompt: str) -> None:
+    tab.get_by_label("Prompt", exact=True).fill(prompt)
     tab.get_by_label("New tokens").fill("8")
     tab.get_by_role("button", name="Generate").click()
-    expect(status).to_contain_text("Reached 8 new tokens")
+
+
+@pytest.mark.slow
+def test_a_question_is_answered_stopped_and_answered_again(
+    url: str, open_tab: Callable[..., Tab]
+) -> None:
+    tab = open_tab(url)
+    expect(tab.locator("#card")).to_contain_text("135M parameters")
+    assert write_and_stop(tab, "Tell me a very long story.")
+    write_eight(tab, "What is gravity?")
+    # Both chats begin with the same words of the template, so they are not read again.
+    ended = r"^Reached 8 new tokens · [\d.]+ tok/s · \d+ prompt tokens reused$"
+    expect(status(tab)).to_have_text(re.compile(ended))
+    expect(tab.locator(".output-answer")).to_contain_text(re.compile("[Gg]ravity"))
+
+
+def test_a_text_is_written_and_another_takes_its_place(
+    small_url: str, open_tab: Callable[..., Tab]
+) -> None:
+    """Stop is tried on the scripted page, where the run is sure to go on."""
+    tab = answered(open_tab(small_url))
+    answer = tab.locator(".output-answer")
+    before = answer.inner_text()
+    assert before
+    write_eight(tab, "ROMEO.\nI dreamt a dream tonight, and ")
+    expect(answer).not_to_have_text(before, use_inner_text=True)
+    expect(status(tab)).to_have_text(re.compile(r"^Reached 8 new tokens · [\d.]+ tok"))
+
+
+def test_a_stop_id_outside_of_the_vocabulary_is_refused_and_the_text_stays(
+    small_url: str, open_tab: Callable[..., Tab]
+) -> None:
+    tab = answered(open_tab(small_url))
+    kept = tab.locator(".output-answer").inner_text()
+    open_more(tab)
+    tab.get_by_label("Stop tokens").fill("2000")
+    tab.get_by_role("button", name="Generate").click()
+    expect(status(tab)).to_contain_text("2000")
+    assert tab.locator(".output-answer").inner_text() == kept
+
+
+def answered(tab: Tab) -> Tab:
+    """The same tab with an answer of eight tokens."""
+    expect(tab.locator("#card")).to_contain_text("window 64 tokens")
+    write_eight(tab, PROMPT)
+    expect(status(tab)).to_contain_text("Reached 8 new tokens")
     expect(tab.locator("#where")).to_contain_text("new token 7:")
     return tab
 

@@ -46,7 +46,9 @@ def own_model(preprocessor):
 
     def make():
         size = preprocessor.tokenizer.vocabulary_size()
-        return MistralCausalLM(tiny_model(vocabulary_size=size).backbone, preprocessor)
+        return MistralCausalLM(
+            tiny_model(vocabulary_size=size, num_layers=1).backbone, preprocessor
+        )
 
     return make
 
@@ -137,7 +139,7 @@ def test_a_model_goes_with_its_last_run(own_model):
     del model, first
     gc.collect()
     assert seen() is not None
-    assert widgets.show_attention(second, layer=1).view is not None
+    assert widgets.show_attention(second, layer=0).view is not None
     del second
     gc.collect()
     wait_for(lambda: len(engine_threads()) == before)
@@ -213,7 +215,7 @@ def test_a_panel_whose_model_could_not_be_loaded_tries_again(preset, monkeypatch
     assert panel.join(60)
     assert panel.run.finished.reason == "length"
     wait_for(lambda: panel._fit.is_there)
-    assert "3 layers" in panel._card.value
+    assert "1 layer" in panel._card.value
     engines.borrow(preset)  # for the fixture
     panel.close()
 
