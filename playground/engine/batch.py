@@ -19,10 +19,18 @@ import numpy as np
 from playground.engine.events import Event, Step
 from playground.engine.programs import Programs
 from playground.engine.reader import Reader, require_usable
-from playground.engine.records import TokenRecord, token_records
+from playground.engine.recorder import Block, Recorder
+from playground.engine.records import TokenRecord
 from playground.engine.rows import put_row, rows_for, select_rows
 from playground.engine.texts import HISTORY, Texts, texts_of
-from playground.samplers import GreedySampler, Record, SamplerValues, encode
+from playground.samplers import (
+    ChainValues,
+    GreedySampler,
+    Sampler,
+    SamplerValues,
+    encode,
+)
+from playground.samplers.record import Draw
 
 NOBODY = GreedySampler().values()
 
@@ -38,12 +46,18 @@ class Row:
         self.reader = reader
         self.values = values
         self.index = 0
-        self.record: TokenRecord | None = None
+        chain = encode([values], [reader.request.seed])
         before = texts_of([reader.request.token_ids])
-        drawn, record = draw(reader.programs, logits, [self], before)
-        self.token = int(np.asarray(drawn.tokens)[0])
-        if record is not None:
-            (self.record,) = token_records(record)
+        chooser = reader.request.chooser
+        texts, drawn = draw(
+            reader.programs, logits, chain, [self.draw], before, chooser
+        )
+        self.token = int(np.asarray(texts.tokens)[0])
+        self.record: TokenRecord | None = None
+        if drawn is not None and reader.request.record:
+            block = Block(reader.programs, chain)
+            (self.record,) = block.add(drawn, [True])
+            block.measure()  # here: what this has to compile is this run's
 
     @property
     def text(self) -> list[int]:
@@ -109,8 +123,11 @@ class Batch:
         self._weights = row.reader.weights
         self._cache, row.reader.cache = row.reader.cache, None
         self._places: list[Row | None] = [row]
-        self._texts = texts_of([[*row.text, row.token]])
-        self._record: Record | None = None  # of the newest tokens, if not in the rows
+        self._recorder = Recorder(programs)
+        self._texts: Texts
+        self._values: ChainValues
+        self._drawn: Draw | None  # the newest tokens, if they are not the rows' own
+        self._send()
 
     @property
     def rows(self) -> list[Row]:
@@ -163,22 +180,21 @@ class Batch:
 
         Every row must go on after it, and have room in its ring.
         """
-        tokens, record, places = self._texts.tokens, self._record, list(self._places)
+        tokens, drawn, places = self._texts.tokens, self._drawn, list(self._places)
         self._advance()
         ids = np.asarray(tokens).tolist()
-        records = self._records_of(places, record)
+        records = self._records_of(places, drawn)
         together = zip(places, ids, records, strict=True)
-        return [(row, token_id, known) for row, token_id, known in together if row]
+        return [(row, token_id, record) for row, token_id, record in together if row]
 
     def _records_of(
-        self, places: Sequence[Row | None], record: Record | None
+        self, places: Sequence[Row | None], drawn: Draw | None
     ) -> list[TokenRecord | None]:
-        """What is known of the newest tokens; without a `record` the rows know it."""
-        if record is None:
+        """Of the newest tokens, which have come; without `drawn` the rows know them."""
+        if drawn is None:
             return [row.record if row else None for row in places]
         wanted = [row is not None and row.reader.request.record for row in places]
-        known = zip(wanted, token_records(record), strict=True)
-        return [each if is_wanted else None for is_wanted, each in known]
+        return self._recorder.records(drawn, self._values, wanted)
 
     def _advance(self) -> None:
         """Read everybody's next token, and draw those that follow."""
@@ -193,8 +209,15 @@ class Batch:
             [1 if row else 0 for row in places],
             [row.reader.window if row else 1 for row in places],
         )
-        self._texts, self._record = draw(
-            self._programs, logits, places, self._texts, ahead=1
+        steps = [row.draw + 1 if row else 0 for row in places]
+        first = places[0]
+        self._texts, self._drawn = draw(
+            self._programs,
+            logits,
+            self._values,
+            steps,
+            self._texts,
+            first.reader.request.chooser if first else None,
         )
 
     def _arrange(self, places: list[Row | None]) -> None:
@@ -206,7 +229,7 @@ class Batch:
     def _fetch(self) -> None:
         """Wait for everybody's next token, as places are about to change."""
         ids = np.asarray(self._texts.tokens).tolist()
-        records = self._records_of(self._places, self._record)
+        records = self._records_of(self._places, self._drawn)
         for row, token_id, record in zip(self._places, ids, records, strict=True):
             if row is not None:
                 row.token, row.record = token_id, record
@@ -216,29 +239,27 @@ class Batch:
         self._texts = texts_of(
             [[*row.text, row.token] if row else [0] for row in self._places]
         )
-        self._record = None
+        self._values = encode(
+            [row.values if row else NOBODY for row in self._places],
+            [row.reader.request.seed if row else 0 for row in self._places],
+        )
+        self._drawn = None
+        self._recorder.flush()
 
 
 def draw(
     programs: Programs,
     logits: jax.Array,
-    places: Sequence[Row | None],
+    values: ChainValues,
+    steps: Sequence[int],
     texts: Texts,
-    ahead: int = 0,
-) -> tuple[Texts, Record | None]:
-    """The texts [B] with a token more, from logits [B, V], and what is known of it.
+    chooser: Sampler | None,
+) -> tuple[Texts, Draw | None]:
+    """The texts [B] with a token more, from logits [B, V], and how it was drawn.
 
-    That is each row's next token, or the one `ahead` of it.
+    A person's own sampler, the `chooser`, does not tell.
     """
-    first = places[0]
-    if first is not None and (chooser := first.reader.request.chooser) is not None:
+    if chooser is not None:
         return Texts(texts.history, programs.choose(logits, chooser)), None
-    values = encode(
-        [row.values if row else NOBODY for row in places],
-        [row.reader.request.seed if row else 0 for row in places],
-    )
-    steps = [row.draw + ahead if row else 0 for row in places]
     drawn = programs.sample(logits, values, steps, texts)
-    if not any(row is not None and row.reader.request.record for row in places):
-        return drawn, None
-    return drawn, programs.measure(logits, values, steps, drawn)
+    return Texts(drawn.history, drawn.tokens), drawn

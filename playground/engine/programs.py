@@ -6,7 +6,7 @@ a person can change is an array input, so only shapes compile:
 
     forward  rows x chunk x slots    chunk: 1 to decode, CHUNKS to read a prompt
     grow     slots -> slots          when a text outgrows its ring
-    sample   rows                    and measure, which tells about what was drawn
+    sample   rows                    and measure, which tells about some draws
 """
 
 import time
@@ -26,9 +26,12 @@ from playground.engine.kv_cache import KVCache
 from playground.engine.sharding import shardings
 from playground.engine.sums import IN_ANY_ORDER
 from playground.engine.texts import Texts, probabilities, sample_next
-from playground.samplers import ChainValues, Record, Sampler, measure
+from playground.samplers import ChainValues, Record, Sampler
+from playground.samplers.record import Draw, measure_drawn
 
 FIRST_SLOTS = 384
+MOST_STEPS, MOST_NUMBERS = 16, 2**19
+"""What is measured together: steps, and logits of all of them."""
 UNKNOWN_CONTEXT = 32768
 Numbers = int | Sequence[int]
 """A whole number for each row, or one for all."""
@@ -101,7 +104,7 @@ class Programs:
             compiler_options=IN_ANY_ORDER if jax.default_backend() == "cpu" else None,
         )
         self._sample = _compiled(sample_next, whole)
-        self._measure = _compiled(measure, whole)
+        self._measure = _compiled(measure_drawn, whole)
         self._probabilities = _compiled(probabilities, whole)
         self._grow = jax.jit(
             kv_cache.grow, static_argnames="num_slots", out_shardings=cached
@@ -191,8 +194,8 @@ class Programs:
 
     def sample(
         self, logits: jax.Array, values: ChainValues, step: Numbers, texts: Texts
-    ) -> Texts:
-        """The texts with one token more, drawn from logits [B, V].
+    ) -> Draw:
+        """One token more for each text, drawn from logits [B, V].
 
         `step` numbers the draw of each row.
         """
@@ -200,17 +203,28 @@ class Programs:
         history, tokens = map(self.shardings.put_whole, texts)
         with self._timed_if_new("sample", rows):
             drawn = self._sample(logits, values, _each_row(step, rows), history, tokens)
-        return Texts(*drawn)
+        return Draw(logits, *drawn)
+
+    @staticmethod
+    def measured_together(draw: Draw) -> int:
+        """How many steps like this one `measure` takes at most."""
+        return min(max(MOST_NUMBERS // draw.logits.size, 1), MOST_STEPS)
 
     def measure(
-        self, logits: jax.Array, values: ChainValues, step: Numbers, drawn: Texts
+        self, draws: Sequence[Draw], values: ChainValues, places: Sequence[int]
     ) -> Record:
-        """What is worth knowing about the tokens that `sample` drew."""
-        rows = logits.shape[0]
+        """What is worth knowing about tokens that `sample` drew in some steps.
+
+        `values` were those of all steps. `places` are the wanted tokens,
+        step * B + row; the record has an entry for each token. On any thread, once a
+        first call has compiled it.
+        """
+        most, rows = self.measured_together(draws[0]), draws[0].logits.shape[0]
+        filled = [*draws, *[draws[0]] * (most - len(draws))]
+        wanted = np.zeros(most * rows, np.int32)
+        wanted[: len(places)] = places
         with self._timed_if_new("measure", rows):
-            return self._measure(
-                logits, values, _each_row(step, rows), drawn.tokens, drawn.history
-            )
+            return self._measure(filled, values, wanted, np.int32(len(places)))
 
     def choose(self, logits: jax.Array, sampler: Sampler) -> np.ndarray:
         """A token [1] that a person's own `sampler` chooses for logits [1, V].

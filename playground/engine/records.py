@@ -1,11 +1,6 @@
 """What is recorded of a token that is drawn: how likely, how sure, what was left."""
 
 from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
-
-from playground.samplers import NO_STAGE, STAGES, Record
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,30 +39,7 @@ class TokenRecord:
     stages: tuple[StageCount, ...]
     top: tuple[TopToken, ...]
 
-
-def token_records(record: Record) -> list[TokenRecord]:
-    """The records of all rows, on the host."""
-    # A list in one call for each array: number by number takes as long as a step.
-    columns = (np.asarray(each).tolist() for each in record)
-    return [_token_record(Record(*row)) for row in zip(*columns, strict=True)]
-
-
-def _token_record(one: Any) -> TokenRecord:
-    """Of one row of a `Record`, as plain numbers and lists of them."""
-    stages = zip(one.stage, one.tokens, one.kept, strict=True)
-    top = zip(
-        one.top_tokens, one.top_probabilities, one.top_chain_probabilities, strict=True
-    )
-    return TokenRecord(
-        logprob=one.logprob,
-        chain_logprob=one.chain_logprob,
-        rank=one.rank,
-        entropy=one.entropy,
-        choices=one.choices,
-        stages=tuple(
-            StageCount(STAGES[stage], tokens, kept)
-            for stage, tokens, kept in stages
-            if stage != NO_STAGE
-        ),
-        top=tuple(TopToken(*each) for each in top),
-    )
+    @property
+    def num_kept(self) -> int | None:
+        """How many tokens the chain left to draw from, None without one."""
+        return self.stages[-1].tokens if self.stages else None

@@ -8,7 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from playground.controls import LAST_TOKENS
-from playground.samplers import ChainValues, sample
+from playground.samplers import ChainValues
+from playground.samplers.chain import sample_and_tell
+from playground.samplers.cuts import Kept
 
 HISTORY = LAST_TOKENS
 """How many of the last tokens penalties can look at."""
@@ -36,10 +38,11 @@ def sample_next(
     step: jax.Array,
     history: jax.Array,
     tokens: jax.Array,
-) -> tuple[jax.Array, jax.Array]:
-    """The history [B, H] with the newest tokens [B], and those drawn behind it [B]."""
+) -> tuple[jax.Array, jax.Array, Kept]:
+    """The history [B, H] with the newest tokens [B], those drawn behind it [B], and
+    what the cuts left."""
     history = jnp.concatenate([history[:, 1:], tokens[:, None]], axis=1)
-    return history, sample(logits, values, step, history)
+    return history, *sample_and_tell(logits, values, step, history)
 
 
 def probabilities(logits: jax.Array, temperature: jax.Array) -> jax.Array:

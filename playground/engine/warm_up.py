@@ -184,5 +184,5 @@ def _draw(programs: Programs, logits: jax.Array, record: bool = False) -> None:
     rows = logits.shape[0]
     values = encode([GreedySampler().values()] * rows, [0] * rows)
     drawn = programs.sample(logits, values, 0, texts_of([[0]] * rows))
-    known = programs.measure(logits, values, 0, drawn) if record else None
+    known = programs.measure([drawn], values, [0]) if record else None
     jax.block_until_ready((drawn.tokens, known))

@@ -12,10 +12,17 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from playground.samplers.cuts import Kept, apply_cuts, everything, first_of, weights
+from playground.samplers.cuts import (
+    Kept,
+    apply_cuts,
+    everything,
+    final,
+    first_of,
+    weights,
+)
 from playground.samplers.noise import uniform
 from playground.samplers.penalties import History, edit
-from playground.samplers.values import ChainValues, RowValues, row_values
+from playground.samplers.values import ChainValues, row_values
 
 NO_TOKEN = -1  # what `sample` gives for a row without any token that may be drawn
 BLOCK = 256  # tokens in a block of the two-level draw
@@ -41,33 +48,38 @@ def sample(
 
     Returns: i32[B], in [0, V), or NO_TOKEN where every logit is -inf or NaN, or banned.
     """
-    # A loop, not vmap: batched sums round differently for different B, and in a loop
-    # each row takes only its own branch and its own number of bisection steps.
+    return sample_and_tell(logits, values, step, history)[0]
+
+
+def sample_and_tell(
+    logits: jax.Array, values: ChainValues, step: jax.Array, history: History = None
+) -> tuple[jax.Array, Kept]:
+    """The same, and what each cut left of each row [B, len(CUTS)]: `measure` needs it.
+
+    A loop, not vmap: batched sums round differently for different B, and in a loop each
+    row takes only its own branch and its own number of bisection steps.
+    """
     rows = (logits, values, step, history)
-    tokens: jax.Array = lax.map(lambda row: _sample_row(*row), rows)
-    return tokens
+    told: tuple[jax.Array, Kept] = lax.map(lambda row: _sample_row(*row), rows)
+    return told
 
 
 def _sample_row(
     logits: jax.Array, values: ChainValues, step: jax.Array, history: History
-) -> jax.Array:
+) -> tuple[jax.Array, Kept]:
     row = row_values(values, step)
     logits = edit(logits, row, history)
-    kept = everything(logits)
+    before = everything(logits)
+    after = apply_cuts(logits, before, row)
 
     def most_likely() -> jax.Array:
-        return first_of(logits, kept.high)
+        return first_of(logits, before.high)
 
     def drawn() -> jax.Array:
-        return _drawn(logits, kept, row)
+        return _draw(weights(logits, final(after)), uniform(row.seed, row.step))
 
     token = lax.cond(row.numbers["temperature"] > 0, drawn, most_likely)
-    return jnp.where(kept.high > -jnp.inf, token, jnp.int32(NO_TOKEN))
-
-
-def _drawn(logits: jax.Array, kept: Kept, row: RowValues) -> jax.Array:
-    kept = apply_cuts(logits, kept, row)
-    return _draw(weights(logits, kept), uniform(row.seed, row.step))
+    return jnp.where(before.high > -jnp.inf, token, jnp.int32(NO_TOKEN)), after
 
 
 def _draw(weights: jax.Array, uniform: jax.Array) -> jax.Array:

@@ -13,9 +13,10 @@ from jax import lax
 
 from playground.samplers.cuts import (
     Kept,
-    apply_cut,
+    apply_cuts,
     everything,
     first_of,
+    in_turn,
     is_kept,
     weights,
 )
@@ -45,9 +46,8 @@ class Walk(NamedTuple):
     """The row at each stage, as the numbers that `sample` works with."""
 
     stage: jax.Array  # i32[S]
-    edited: jax.Array  # f32[len(EDITS), V], the logits after each of EDITS
-    edit: jax.Array  # i32[S], which of these the stage has
-    kept: Kept  # [S], what is left of them
+    edited: tuple[jax.Array, ...]  # f32[V], the logits after each of EDITS
+    after: Kept  # [len(CUTS)], what each cut left of the last of them
 
 
 def stages(
@@ -62,10 +62,9 @@ def stages(
         history: i32[H] as for `sample`, or None.
     """
     walk = walk_row(logits, row_values(values, step), history)
-    after = lax.map(
-        lambda slot: probabilities(walk.edited[slot[0]], slot[1]),
-        (walk.edit, walk.kept),
-    )
+    edited = [probabilities(each, everything(each)) for each in walk.edited]
+    cut = lax.map(lambda kept: probabilities(walk.edited[-1], kept), walk.after)
+    after = jnp.concatenate([jnp.stack(edited), cut])
     return Stages(walk.stage, after, *tally(walk, after[0]))
 
 
@@ -74,64 +73,38 @@ def one_row(values: ChainValues, row: int = 0) -> ChainValues:
     return ChainValues(*(array[row] for array in values))
 
 
-def walk_row(logits: jax.Array, row: RowValues, history: History) -> Walk:
-    """The row at each stage."""
-    edits = [clean(logits)]
-    edits.append(bias(edits[-1], row))
-    edits.append(penalise(edits[-1], row, history))
-    edits.append(dry(edits[-1], row, history))
-    last = edits[-1]
-
-    after = _each(
-        lambda slot, kept: apply_cut(row.order[slot], last, kept, row),
-        everything(last),
-        row.order != NO_CUT,
-    )
-    whole = jax.tree.map(lambda *each: jnp.stack(each), *map(everything, edits))
-    used = jnp.where(row.order == NO_CUT, NO_STAGE, row.order + len(EDITS))
+def walk_row(
+    logits: jax.Array, row: RowValues, history: History, after: Kept | None = None
+) -> Walk:
+    """The row at each stage; `after` is what each cut left, if that is known."""
+    edited = [clean(logits)]
+    edited.append(bias(edited[-1], row))
+    edited.append(penalise(edited[-1], row, history))
+    edited.append(dry(edited[-1], row, history))
+    if after is None:
+        after = apply_cuts(edited[-1], everything(edited[-1]), row)
     numbers = jnp.arange(len(EDITS), dtype=jnp.int32)
-    return Walk(
-        stage=jnp.concatenate([numbers, used]),
-        edited=jnp.stack(edits),
-        edit=jnp.concatenate([numbers, jnp.full(len(CUTS), numbers[-1])]),
-        kept=jax.tree.map(lambda *each: jnp.concatenate(each), whole, after),
-    )
+    used = jnp.where(row.order == NO_CUT, NO_STAGE, row.order + len(EDITS))
+    return Walk(jnp.concatenate([numbers, used]), tuple(edited), after)
 
 
 def tally(walk: Walk, model: jax.Array) -> tuple[jax.Array, jax.Array]:
     """How many tokens each stage leaves, i32[S], and their share of `model`, f32[S]."""
 
-    def count(slot: jax.Array, _: Any) -> tuple[jax.Array, jax.Array]:
-        kept = jax.tree.map(lambda each: each[slot], walk.kept)
-        left = _is_left(walk.edited[walk.edit[slot]], kept)
+    def count(logits: jax.Array, kept: Kept) -> tuple[jax.Array, jax.Array]:
+        left = _is_left(logits, kept)
         # In float32, which sums faster here and is exact up to 2**24 tokens.
         tokens = left.sum(dtype=jnp.float32).astype(jnp.int32)
         return tokens, jnp.where(left, model, 0).sum()
 
-    first = jnp.int32(0), jnp.float32(0)
-    counts: tuple[jax.Array, jax.Array] = _each(count, first, walk.stage != NO_STAGE)
-    return counts
+    def of_cut(slot: jax.Array, _: Any) -> tuple[jax.Array, jax.Array]:
+        return count(walk.edited[-1], Kept(*(after[slot] for after in walk.after)))
 
-
-def _each(step: Any, first: Any, used: jax.Array) -> Any:
-    """What `step(slot, last)` gives for each slot in use [S]; then the last one again.
-
-    Those in use come first. A loop that ends with them: a scan, or a branch for each of
-    the others, takes twice as long for a short chain.
-    """
-    number = used.sum(dtype=jnp.int32)
-
-    def put(turn: Any) -> Any:
-        slot, last, made = turn
-        last = step(slot, last)
-        made = jax.tree.map(lambda all_, one: all_.at[slot].set(one), made, last)
-        return slot + 1, last, made
-
-    empty = jax.tree.map(lambda one: jnp.zeros(used.size, one.dtype), first)
-    turn = jnp.int32(0), first, empty
-    _, last, made = lax.while_loop(lambda turn: turn[0] < number, put, turn)
-    is_made = jnp.arange(used.size) < number
-    return jax.tree.map(lambda all_, one: jnp.where(is_made, all_, one), made, last)
+    edits = [count(each, everything(each)) for each in walk.edited]
+    is_used = walk.stage[len(EDITS) :] != NO_STAGE
+    cuts: tuple[jax.Array, jax.Array] = in_turn(of_cut, edits[-1], is_used)
+    tokens, kept = map(jnp.stack, zip(*edits, strict=True))
+    return jnp.concatenate([tokens, cuts[0]]), jnp.concatenate([kept, cuts[1]])
 
 
 def probabilities(logits: jax.Array, kept: Kept) -> jax.Array:

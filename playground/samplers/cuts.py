@@ -17,7 +17,7 @@ One row; V is the vocabulary. Logits may be infinite, not NaN.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -65,17 +65,42 @@ def first_of(logits: jax.Array, peak: jax.Array) -> jax.Array:
 
 
 def apply_cuts(logits: jax.Array, kept: Kept, row: RowValues) -> Kept:
-    """What the row's cuts leave, made in the row's order."""
+    """What is left after each of the row's cuts, made in the row's order, [len(CUTS)].
 
-    def more(turn: tuple[jax.Array, Kept]) -> jax.Array:
-        i, _ = turn
-        return (i < len(CUTS)) & (row.order[jnp.minimum(i, len(CUTS) - 1)] != NO_CUT)
+    The entries behind the last cut repeat it.
+    """
 
-    def next_cut(turn: tuple[jax.Array, Kept]) -> tuple[jax.Array, Kept]:
-        i, kept = turn
-        return i + 1, apply_cut(row.order[i], logits, kept, row)
+    def cut(i: jax.Array, kept: Kept) -> Kept:
+        return apply_cut(row.order[i], logits, kept, row)
 
-    return lax.while_loop(more, next_cut, (jnp.int32(0), kept))[1]
+    after: Kept = in_turn(cut, kept, row.order != NO_CUT)
+    return after
+
+
+def final(kept: Kept) -> Kept:
+    """What is left in the end, of what is left after each cut."""
+    return Kept(*(after[-1] for after in kept))
+
+
+def in_turn(step: Any, first: Any, used: jax.Array) -> Any:
+    """What `step(slot, last)` gives for each slot in use [S]; then the last one again.
+
+    Those in use come first. A loop that ends with them: a scan, or a branch for each of
+    the others, takes twice as long for a short chain.
+    """
+    number = used.sum(dtype=jnp.int32)
+
+    def put(turn: Any) -> Any:
+        slot, last, made = turn
+        last = step(slot, last)
+        made = jax.tree.map(lambda all_, one: all_.at[slot].set(one), made, last)
+        return slot + 1, last, made
+
+    empty = jax.tree.map(lambda one: jnp.zeros(used.size, one.dtype), first)
+    turn = jnp.int32(0), first, empty
+    _, last, made = lax.while_loop(lambda turn: turn[0] < number, put, turn)
+    is_made = jnp.arange(used.size) < number
+    return jax.tree.map(lambda all_, one: jnp.where(is_made, all_, one), made, last)
 
 
 def apply_cut(number: jax.Array, logits: jax.Array, kept: Kept, row: RowValues) -> Kept:
@@ -132,8 +157,8 @@ def typical_p(logits: jax.Array, kept: Kept, row: RowValues) -> Kept:
     log Z - E[x]; so they differ by |x - E[x]|.
     """
     likely = weights(logits, kept)
-    mean = _mean(distance(logits, kept), likely)
-    lowest, highest = typical_interval(likely, mean, row.numbers["typical_p"])
+    middle = mean(distance(logits, kept), likely)
+    lowest, highest = typical_interval(likely, middle, row.numbers["typical_p"])
     typical = (likely >= lowest) & (likely <= highest) & is_kept(logits, kept)
     high = jnp.where(typical, logits, -jnp.inf).max()
     return _raised(kept, _lowest(logits, typical))._replace(high=high)
@@ -167,7 +192,7 @@ def eta(logits: jax.Array, kept: Kept, row: RowValues) -> Kept:
     likely, x, eta = weights(logits, kept), distance(logits, kept), row.numbers["eta"]
     total = likely.sum()
     # exp(-entropy) * Z = exp(E[x])
-    least = jnp.minimum(eta * total, jnp.sqrt(eta) * jnp.exp(_mean(x, likely)))
+    least = jnp.minimum(eta * total, jnp.sqrt(eta) * jnp.exp(mean(x, likely)))
     return _raised(kept, _logit(least, kept))
 
 
@@ -197,7 +222,7 @@ def _logit(weight: jax.Array, kept: Kept) -> jax.Array:
     return kept.high + kept.temperature * jnp.log(weight)
 
 
-def _mean(x: jax.Array, likely: jax.Array) -> jax.Array:
+def mean(x: jax.Array, likely: jax.Array) -> jax.Array:
     """Of x over the distribution; 0 * inf is 0."""
     return jnp.where(likely > 0, likely * x, 0).sum() / likely.sum()
 

@@ -85,7 +85,7 @@ SCORES: Mapping[str, Score] = {
         label="tokens kept",
         fuller="more tokens the sampler left to choose from",
         marks=("1", "32", "1,024 or more"),
-        of=lambda record: record.stages[-1].tokens if record.stages else math.nan,
+        of=lambda record: math.nan if record.num_kept is None else record.num_kept,
         shade=lambda kept: _clipped(math.log2(max(kept, 1)) / 10),
     ),
 }

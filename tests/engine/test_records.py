@@ -1,13 +1,15 @@
 """What is recorded of each token, and what penalties see of the text."""
 
+import copy
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import jax
 import numpy as np
 import pytest
 
-from playground.engine import Request, Step, TokenRecord, decode
+from playground.engine import Request, Step, TokenRecord, decode, recorder
 from playground.engine.programs import Programs
 from playground.engine.texts import HISTORY, texts_of
 from playground.models import MistralCausalLM
@@ -135,3 +137,41 @@ def test_the_last_tokens_of_a_text(length: int) -> None:
     padding = [-1] * (HISTORY - len(before))
     assert history[0].tolist() == padding + before
     assert history[1].tolist() == [-1] * HISTORY
+
+
+def test_records_read_one_by_one_are_those_that_are_measured_together(
+    programs: Programs,
+) -> None:
+    request = Request(
+        token_ids=PROMPT,
+        max_new_tokens=NEW,
+        sampler=CHAIN.values(),
+        seed=3,
+        stop_token_ids=frozenset(),
+        record=True,
+    )
+    at_once = []
+    for event in decode(programs, request):
+        if isinstance(event, Step):
+            assert event.record is not None
+            assert event.record.top  # measured before the next token comes
+            at_once.append((event.token_id, repr(event.record)))
+    together = steps(programs, CHAIN)
+    assert at_once == [(step.token_id, repr(step.record)) for step in together]
+    assert all(record(s).num_kept == record(s).stages[-1].tokens for s in together)
+    copied = copy.deepcopy(record(together[5]))
+    assert copied == record(together[5]) != record(together[6])
+
+
+def test_what_waits_to_be_measured_does_not_pile_up(
+    programs: Programs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though nobody reads it, and the thread that measures is busy."""
+    waiting: list[Any] = []
+    busy = SimpleNamespace(submit=waiting.append)
+    monkeypatch.setattr(recorder, "_measuring", busy)
+    monkeypatch.setattr(Programs, "measured_together", staticmethod(lambda _: 2))
+    steps(programs, GreedySampler(), max_new_tokens=40)
+    unmeasured = [each for each in waiting if not each.__self__.is_measured]
+    assert len(waiting) == 20
+    assert len(unmeasured) <= recorder.MOST_BLOCKS

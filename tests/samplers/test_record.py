@@ -2,9 +2,12 @@
 
 import jax
 import numpy as np
+import pytest
 from hypothesis import Phase, given, settings
 
 from playground.samplers import NO_STAGE, STAGES, Record, SamplerValues
+from playground.samplers.chain import sample_and_tell
+from playground.samplers.record import Draw, likeliest, measure_drawn
 from tests.samplers import chain_oracle, small_chain
 from tests.samplers.small_chain import ROWS, Row, arguments, run_measure, stages_of
 
@@ -76,3 +79,41 @@ def test_a_record_agrees_with_the_stages_and_the_formulas(rows: list[Row]) -> No
         np.testing.assert_allclose(
             record.top_chain_probabilities, chain[top], rtol=1e-5, atol=1e-8
         )
+
+
+@settings(
+    derandomize=True,
+    max_examples=5,
+    phases=[Phase.explicit, Phase.generate],
+)
+@given(ROWS)
+def test_what_was_drawn_is_measured_without_its_cuts_being_made_again(
+    rows: list[Row],
+) -> None:
+    logits, values, step, history = arguments(rows)
+    token, after = _told(logits, values, step, history)
+    draw = Draw(logits, history, token, after)
+    other = Draw(logits, history, (token + 1) % small_chain.V, after)
+    places = np.array([*range(small_chain.B, 2 * small_chain.B), 0, 0], np.int32)
+    places = np.resize(places, 2 * small_chain.B)
+    measured = _measured([other, draw], values, places, np.int32(small_chain.B))
+    expected = run_measure(logits, values, step, token, history)
+    for name, mine, wanted in zip(Record._fields, measured, expected, strict=True):
+        mine = np.asarray(mine)
+        np.testing.assert_allclose(
+            mine[small_chain.B :], wanted, rtol=1e-6, err_msg=name
+        )
+        assert not mine[: small_chain.B].any()  # not asked for
+
+
+_told, _measured = jax.jit(sample_and_tell), jax.jit(measure_drawn)
+
+
+@pytest.mark.parametrize("size", [4096, 4100, 9001])
+def test_the_likeliest_of_many_are_those_of_a_sort(size: int) -> None:
+    numbers = np.random.default_rng(size)
+    for levels in (3, 40, 10**6):  # with many equal ones, and hardly any
+        logits = np.float32(numbers.integers(0, levels, size))
+        logits[numbers.integers(0, size, size // 3)] = -np.inf
+        expected = np.argsort(-logits, kind="stable")[:20]
+        np.testing.assert_array_equal(likeliest(logits, 20), expected)

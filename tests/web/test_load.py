@@ -77,7 +77,7 @@ def values(dice: random.Random, number: int) -> dict[str, Any]:
         "num_beams": 3,
         "contrastive_k": 3,
         "seed": str(dice.randrange(2**32)),
-        "max_new_tokens": dice.choice([8, 24, 60]),
+        "max_new_tokens": dice.choice([8, 24, 60, 400]),
         "repetition_penalty": dice.choice([1, 1, 1.2]),
         "sliding_window": dice.choice(["", "", "16"]),
     }
