@@ -14,7 +14,7 @@ from playground.samplers.values import ChainValues, RowValues, row_values
 
 CANDIDATES = 20
 BLOCK = 256  # tokens in a block of the two-level search for them
-LARGE = 4096  # vocabulary from which on that is faster than one level
+LARGE = 2 * CANDIDATES * BLOCK  # vocabulary from which on it is faster than one level
 
 
 class Record(NamedTuple):
