@@ -223,7 +223,7 @@ def _ids(model: MistralCausalLM, **texts: str) -> list[int]:
     """The tokens of some texts as one, each checked under its name."""
     for name, text in texts.items():
         _check(name, text)
-    text, *more = texts.values()  # a chat prompt knows what was typed behind it
+    text, *more = texts.values()  # a chat prompt knows what was typed after it
     return model.text_preprocessor.prompt_ids(reduce(add, more, text))
 
 

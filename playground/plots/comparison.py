@@ -51,7 +51,7 @@ def _draw_run(axes: Axes, run: ComparedRun, line: int, style: Style) -> tuple[in
 
 
 def _write(axes: Axes, text: str, line: int, width: int, **look: Any) -> int:
-    """Writes in lines of `width` characters, from `line` on; gives the line behind."""
+    """Writes in lines of `width` characters, from `line` on; gives the line after."""
     wrapped = textwrap.wrap(text, width)[:3]
     for n, words in enumerate(wrapped):
         told = printable(words, limit=width)

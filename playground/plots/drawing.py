@@ -114,7 +114,7 @@ def _png(
 def _svg(made: Figure, view: View, settings: Mapping[str, Any] | None) -> bytes:
     file = io.StringIO()
     before = matplotlib.rcParams["svg.hashsalt"]
-    matplotlib.rcParams["svg.hashsalt"] = "playground"  # else ids are drawn anew
+    matplotlib.rcParams["svg.hashsalt"] = "playground"  # else ids are random
     try:
         unset = {"Date": None, "Creator": None, "Format": None, "Type": None}
         about = {**unset, "Title": _clean(view.title)}

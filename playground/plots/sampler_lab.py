@@ -49,8 +49,8 @@ def draw_sampler_lab(view: SamplerLabView, figure: Figure, style: Style) -> str:
     drawn = view.pick_label or "nothing"
     return (
         f"Left at the end: {last.tokens:,} of {tokens(view.stages[0].tokens)} with "
-        f"{percent(last.kept)} of the model's probability. Draw {view.draw} of seed "
-        f"{view.seed}: {drawn}."
+        f"{percent(last.kept)} of the model's probability. New token {view.draw:,}, "
+        f"drawn with seed {view.seed}: {drawn}."
     )
 
 

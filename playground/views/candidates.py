@@ -43,7 +43,7 @@ class CandidatesView:
 
     `index` counts new tokens from 0. `stages` are those that changed what is left, and
     the first and last. `candidates` are the model's likeliest, and the chosen one
-    behind them if it is none of these. `entropy` is the model's, in nats.
+    after them if it is none of these. `entropy` is the model's, in nats.
     """
 
     index: int

@@ -24,7 +24,7 @@ class Waiting(NamedTuple):
 
 
 NOBODY = Waiting()
-"""For work that nobody watches."""
+"""For work that no one watches."""
 
 
 def check_labels(explained: Explained, labels: Sequence[str]) -> None:

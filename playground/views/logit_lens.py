@@ -1,7 +1,7 @@
 """The logit lens: what each layer's hidden state would already predict.
 
 The output of a layer is given to the final norm and the vocabulary head, as if the
-layers behind it were not there: https://www.lesswrong.com/posts/AcKRB8wDpdaN6v6ru
+layers after it were not there: https://www.lesswrong.com/posts/AcKRB8wDpdaN6v6ru
 """
 
 from collections.abc import Sequence

@@ -28,7 +28,7 @@ class RolloutView:
     """What the token at `position` is made of, layer after layer.
 
     `shares` f32 [L, T]: after layer l, which share of it comes from each token; rows
-    sum to 1, and are 0 behind the position and where the window does not reach.
+    sum to 1, and are 0 after the position and where the window does not reach.
     """
 
     position: int

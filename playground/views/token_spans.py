@@ -7,7 +7,7 @@ tokens spell stands with the one that completes it:
     its span   ""       "é"      " bon"
 
 Prompt text that the tokenizer changed before it read it (a space put in front, another
-form of a letter) stays as the person wrote it, with the token that it became.
+form of a letter) stays as the user wrote it, with the token that it became.
 """
 
 import math
@@ -213,7 +213,7 @@ def prompt_spans_of(tokenizer: Tokenizer, run: Transcript) -> tuple[TokenSpan, .
 def records_of(numbers: TextNumbers, length: int) -> tuple[TokenRecord | None, ...]:
     """Records of the first `length` tokens of a text that was read, such as a prompt.
 
-    Nothing comes before the first token, so it has none. As nobody drew the others,
+    Nothing comes before the first token, so it has none. As no sampler drew the others,
     they have neither stages nor candidates.
     """
     columns = (numbers.surprisal, numbers.rank, numbers.entropy)

@@ -33,7 +33,7 @@ class View(Protocol):
     """Checked numbers for one picture, a frozen dataclass of plain values and arrays.
 
     `plots` draws it; the host sets `words` beside the picture as its alternative text,
-    and the table under it for whoever wants the numbers.
+    and the table under it for those who want the numbers.
     """
 
     @property
