@@ -7,23 +7,18 @@ from pathlib import Path
 
 import pytest
 
+from playground.views.registry import VIEWS
 from tools.gallery import main
 
 DOCS = Path(__file__).parent.parent / "docs"
 PAGE = (DOCS / "gallery.md").read_text(encoding="utf-8")
 IMAGES = re.findall(r'<img src="(gallery/([^"]+)\.png)" width="720" alt="(.*?)">', PAGE)
 PRESETS = ("shakespeare_mistral", "smollm2_135m_instruct")
-KINDS = (
-    *("tokens", "candidates", "sampler_lab", "samplers", "comparison", "beam_tree"),
-    *("contrastive", "ruler", "band_mask", "reach", "ring", "memory", "mass_cut"),
-    *("what_if", "rollout", "head_finder", "attention", "layer", "head_groups"),
-    *("keys", "logit_lens", "salience"),
-)
 
 
 def test_every_view_is_there_for_both_models():
     names = {name for _, name, _ in IMAGES}
-    assert {f"{preset}-{kind}" for preset in PRESETS for kind in KINDS} <= names
+    assert {f"{preset}-{kind}" for preset in PRESETS for kind in VIEWS} <= names
 
 
 def test_every_image_is_there_and_nothing_else():
@@ -39,6 +34,15 @@ def test_an_images_words_are_in_it_and_beside_it(path, words):
     assert chunks["Description"] == unescape(words)
     assert len(words) > 40
     assert '"preset"' in chunks["Settings"]
+
+
+@pytest.mark.parametrize("name", VIEWS)
+def test_a_view_is_there_with_its_words_and_how_to_read_it(name):
+    view, heading = VIEWS[name], name.replace("_", " ").capitalize()
+    entry = PAGE.partition(f"### {heading}\n")[2].partition("\n### ")[0]
+    assert entry.startswith(f"\n{view.words} In ")
+    assert f"`show_{name}`." in entry
+    assert f"\n{view.how_to_read}\n" in entry
 
 
 def test_that_attention_is_not_explanation_is_said_once():
@@ -57,7 +61,7 @@ def test_the_command_makes_page_and_images(tmp_path):
     folder = tmp_path / "pictures"
     main([str(folder), "--preset", PRESETS[0]])
     made = {file.stem.partition("-")[2] for file in folder.glob("*.png")}
-    assert set(KINDS) <= made
+    assert set(VIEWS) <= made
     page = (tmp_path / "pictures.md").read_text(encoding="utf-8")
     assert page.count("<img src=") == len(made)
 

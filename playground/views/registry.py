@@ -53,10 +53,12 @@ GREEDY_TOKENS = 24
 
 @view("Tokens")
 def tokens(subject: Subject, score: str = "probability") -> View:
-    """The text, each token shaded by one of `playground.views.token_spans.SCORES`.
+    """The text, each token shaded by a score.
 
-    The answer as the model saw it: a pale token was to be expected, a dark one was
-    a surprise.
+    The answer as the model saw it: a pale token was to be expected, a dark one was a
+    surprise.
+
+    `score` is one of `playground.views.token_spans.SCORES`.
     """
     try:
         numbers = text_numbers(subject.text(length=subject.num_prompt))
