@@ -10,10 +10,14 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+import jax
 import keras
+import numpy as np
 import pytest
+from jax.experimental import multihost_utils
 
 from playground.models import MistralBackbone, MistralCausalLM
+from playground.models.prompting import draw_seed
 from tests.models import sharding_worker
 from tests.models.sharding_worker import (
     EVEN,
@@ -68,24 +72,20 @@ def result(worker: subprocess.Popen[str]) -> Any:
 
 
 @pytest.fixture(scope="module")
-def workers() -> Iterator[list[subprocess.Popen[str]]]:
-    """All at once, as each keeps about one core busy."""
+def on_devices() -> Any:
+    worker = start(8, "devices", str(BY_TRANSFORMERS))
+    with ended(worker):
+        return result(worker)
+
+
+@pytest.fixture(scope="module")
+def in_processes() -> list[Any]:
+    """Two, each of which keeps about one core busy."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = str(free.getsockname()[1])
-    started = [start(8, "devices", str(BY_TRANSFORMERS))]
-    started += [start(2, "process", port, str(index)) for index in (0, 1)]
-    with ended(*started):
-        yield started
-
-
-@pytest.fixture(scope="module")
-def on_devices(workers: list[subprocess.Popen[str]]) -> Any:
-    return result(workers[0])
-
-
-@pytest.fixture(scope="module")
-def in_processes(workers: list[subprocess.Popen[str]]) -> list[Any]:
-    return [result(worker) for worker in workers[1:]]
+    workers = [start(2, "process", port, str(index)) for index in (0, 1)]
+    with ended(*workers):
+        return [result(worker) for worker in workers]
 
 
 @pytest.fixture(scope="module")
@@ -162,6 +162,20 @@ def test_each_device_holds_one_part_of_the_cache(on_devices: Any) -> None:
     assert on_devices["cache"] == [both // 8] * 8
 
 
+def test_all_processes_draw_what_the_first_one_does(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def broadcast(seed: np.uint32) -> np.uint32:
+        assert seed.dtype == np.uint32
+        return np.uint32(7)  # that of another process
+
+    assert len({draw_seed() for _ in range(4)}) > 1
+    monkeypatch.setattr(jax, "process_count", lambda: 2)
+    monkeypatch.setattr(multihost_utils, "broadcast_one_to_all", broadcast)
+    assert draw_seed() == 7
+
+
+@pytest.mark.slow
 def test_two_processes_write_the_tokens_of_one(
     in_processes: list[Any], on_one_device: dict[str, list[int]]
 ) -> None:
@@ -170,6 +184,7 @@ def test_two_processes_write_the_tokens_of_one(
         assert seen["model"] == on_one_device
 
 
+@pytest.mark.slow
 def test_two_processes_hold_half_the_weights_each(in_processes: list[Any]) -> None:
     for seen in in_processes:
         assert len(seen["large"]["after"]) == 2
@@ -178,6 +193,7 @@ def test_two_processes_hold_half_the_weights_each(in_processes: list[Any]) -> No
         assert seen["share"] == pytest.approx(0.5, abs=0.01)
 
 
+@pytest.mark.slow
 def test_processes_draw_the_same_fresh_seed(in_processes: list[Any]) -> None:
     first, second = (seen["seed"] for seen in in_processes)
     assert first == second
