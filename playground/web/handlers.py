@@ -54,7 +54,7 @@ class Handlers:
         From its first run on, a tab's status tells of its runs. `chat` stands in the
         box for the chat format.
         """
-        fit = _fit_of(tab)
+        fit = model_fit(split_name(tab.model)[0], tab.session.engine)
         is_told = tab.runs.told or tab.session.version is not None
         box = _chat_box(tab, fit, chat)
         labels = [gr.update(value=example.label) for example in fit.examples]
@@ -127,9 +127,7 @@ class Handlers:
 
     def go_on(self, tab: Tab, request: gr.Request, *values: Any) -> Iterator[Updates]:
         """Go on from the end of the answer that is shown."""
-        yield from self._runs(
-            tab, request, values, lambda session, wanted: session.go_on(wanted)
-        )
+        yield from self._runs(tab, request, values, Session.go_on)
 
     def one_token(
         self, tab: Tab, request: gr.Request, prompt: Any, *values: Any
@@ -191,8 +189,7 @@ class Handlers:
 
     def turn(self, tab: Tab, event: gr.EventData) -> Updates:
         """Show the answer before or after this one; the run that goes on stops."""
-        data = data_of(event)
-        session, step = tab.session, data.get("step")
+        session, step = tab.session, data_of(event).get("step")
         version, last = session.version, len(session.tree.versions) - 1
         if version is None or step not in (-1, 1):
             return NOTHING
@@ -269,10 +266,6 @@ class Handlers:
         # When a run is over Gradio sends its last values once more, perhaps after those
         # of a later run; so the last ones must change nothing.
         yield NOTHING
-
-
-def _fit_of(tab: Tab) -> ModelFit:
-    return model_fit(split_name(tab.model)[0], tab.session.engine)
 
 
 def _slider(number: int, chosen: Any) -> dict[str, Any]:
