@@ -102,9 +102,11 @@ def test_closing_the_frames_ends_the_run_unless_another_has_begun(session):
     next(frames)
     frames.close()
     assert session.transcript.finished.reason == "cancelled"
-    old, new = (loop.begin(session, start(session)) for _ in range(2))
-    session.engine.allow(None)
+    old = loop.begin(session, start(session))
+    next(old)
+    new = loop.begin(session, start(session))
     old.close()
+    session.engine.allow(None)
     assert [*new][-1].run.finished.reason == "length"
 
 
