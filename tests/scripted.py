@@ -218,6 +218,8 @@ def scripted_model() -> SimpleNamespace:
         head_dim=64,
         vocabulary_size=49_152,
         sliding_window=None,
+        widest_window=None,
+        layer_windows=[None] * 30,
         context_length=8192,
         compute_dtype="float32",
         token_embedding=SimpleNamespace(dtype_policy=as_policy("float32")),

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import jax
 
-from playground.engine.kv_cache import KVCache
+from playground.engine.kv_cache import KVCache, RingPlan
 from playground.system import free_memory
 
 MAX_BYTES = 512 * 2**20
@@ -33,6 +33,7 @@ class KeptText:
 
     token_ids: tuple[int, ...]
     cache: KVCache
+    plan: RingPlan
     written: int
     window: int
     weights: list["weakref.ref[jax.Array]"]
@@ -55,8 +56,12 @@ class KeptText:
         shared = _common(prompt, self.token_ids)
         if shared == len(prompt) and shared != self.num_read:
             shared -= 1
-        first_kept = self.written - self.cache.num_slots
-        return shared if first_kept <= max(0, shared - window + 1) else 0
+        windows = (self.plan.window(n, window) for n in range(len(self.cache.rings)))
+        is_whole = all(
+            self.written - ring.num_slots <= max(0, shared - seen + 1)
+            for ring, seen in zip(self.cache.rings, windows, strict=True)
+        )
+        return shared if is_whole else 0
 
     @property
     def num_bytes(self) -> int:

@@ -1,4 +1,4 @@
-"""A ring of keys and values that remembers the position of every slot.
+"""Rings of keys and values that remember the position of every slot.
 
 Letters: B rows, T new tokens, S slots, K key/value heads, Q query heads, H head dim.
 
@@ -18,12 +18,16 @@ With 3 slots, writing 4 and 5 would have destroyed 2, which 4 still sees. The sa
 makes padding harmless: a chunk of T writes T slots even where it has fewer tokens, and
 what that destroys is out of every later token's window.
 
+Layers of one window share a ring's positions, so a cache has a ring for each distinct
+window, and its memory follows each of them.
+
 Keys lie as [B*K, S, H] and values as [B*K, H, S], so that what a new token sums up
 over lies together: a key's numbers for its score, a channel's values over all slots.
 With one merged batch dimension XLA on CPU updates both in place.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import jax
@@ -37,38 +41,114 @@ EMPTY = -1
 FEW_QUERIES = 8  # for one head: those of its group, times the new tokens
 
 
-class KVCache(NamedTuple):
-    """The keys and values of B rows, one pair of arrays for each layer."""
+LayerCache = tuple[jax.Array, jax.Array]
+"""Keys [B*K, S, H] and values [B*K, H, S] of one layer."""
+
+
+class Ring(NamedTuple):
+    """The keys and values of the layers that have one window, of B rows."""
 
     keys: tuple[jax.Array, ...]  # each [B*K, S, H]
     values: tuple[jax.Array, ...]  # each [B*K, H, S]
     positions: jax.Array  # [B, S] int32
 
     @property
-    def rows(self) -> int:
-        return self.positions.shape[0]
-
-    @property
     def num_slots(self) -> int:
         return self.positions.shape[1]
 
 
+class KVCache(NamedTuple):
+    """A ring for each distinct window. `ring_of_layer` says which layer has which."""
+
+    rings: tuple[Ring, ...]
+
+    @property
+    def rows(self) -> int:
+        return self.rings[0].positions.shape[0]
+
+    @property
+    def num_slots(self) -> int:
+        """Those of the largest ring; they tell how large the others are."""
+        return max(ring.num_slots for ring in self.rings)
+
+
+@dataclass(frozen=True)
+class RingPlan:
+    """Which ring each layer's keys and values are in, and how far each ring reaches.
+
+    `windows` are the models' own, one a ring; None reaches as far as the run's window.
+    The layers of [None, 4, 4] have the rings 0, 1, 1 with the windows None and 4. A
+    model whose layers have one window has one ring, whose window is the run's.
+    """
+
+    ring_of_layer: tuple[int, ...]
+    windows: tuple[int | None, ...]
+
+    @classmethod
+    def of(cls, layer_windows: Sequence[int | None]) -> "RingPlan":
+        distinct = tuple(dict.fromkeys(layer_windows))
+        rings = tuple(distinct.index(window) for window in layer_windows)
+        return cls(rings, distinct if len(distinct) > 1 else (None,))
+
+    def window(self, ring: int, run_window: Any) -> Any:
+        """What a ring's layers see in a run of that window: the narrower of both."""
+        own = self.windows[ring]
+        if own is None:
+            return run_window
+        smaller = min if isinstance(run_window, int) else jnp.minimum
+        return smaller(run_window, own)
+
+    def slots(self, num_slots: int, max_chunk: int) -> tuple[int, ...]:
+        """The rings' sizes beside a largest one of `num_slots`."""
+        return tuple(
+            num_slots if own is None else min(num_slots, own + max_chunk - 1)
+            for own in self.windows
+        )
+
+    def layers(self, cache: KVCache) -> Iterator[tuple[int, LayerCache]]:
+        """Each layer's ring, and its keys and values."""
+        parts = [zip(ring.keys, ring.values, strict=True) for ring in cache.rings]
+        for ring in self.ring_of_layer:
+            yield ring, next(parts[ring])
+
+    def gathered(
+        self, parts: Sequence[LayerCache], positions: Sequence[jax.Array]
+    ) -> KVCache:
+        """The cache of every layer's keys and values, and every ring's positions."""
+        rings = []
+        for ring, stored in enumerate(positions):
+            mine = [
+                part
+                for part, of in zip(parts, self.ring_of_layer, strict=True)
+                if of == ring
+            ]
+            keys, values = zip(*mine, strict=True)
+            rings.append(Ring(keys, values, stored))
+        return KVCache(tuple(rings))
+
+
 def empty(
-    num_layers: int,
+    plan: RingPlan,
     num_key_value_heads: int,
     head_dim: int,
-    num_slots: int,
+    slots: Sequence[int],
     dtype: str,
     rows: int = 1,
     put: Callable[[Any], Any] = jax.device_put,
 ) -> KVCache:
-    """A cache with nothing in it; `put` brings it from the host to the devices."""
-    merged = rows * num_key_value_heads
-    kind = jnp.dtype(dtype)
-    keys = [np.zeros((merged, num_slots, head_dim), kind) for _ in range(num_layers)]
-    values = [np.zeros((merged, head_dim, num_slots), kind) for _ in range(num_layers)]
-    positions = np.full((rows, num_slots), EMPTY, np.int32)
-    return KVCache(*put((tuple(keys), tuple(values), positions)))
+    """A cache with nothing in it, a ring of each number of `slots`.
+
+    `put` brings it from the host to the devices.
+    """
+    merged, kind = rows * num_key_value_heads, jnp.dtype(dtype)
+    rings: list[Any] = []
+    for ring, size in enumerate(slots):
+        layers = range(plan.ring_of_layer.count(ring))
+        keys = tuple(np.zeros((merged, size, head_dim), kind) for _ in layers)
+        values = tuple(np.zeros((merged, head_dim, size), kind) for _ in layers)
+        positions: Any = np.full((rows, size), EMPTY, np.int32)
+        rings.append(Ring(keys, values, positions))  # type: ignore[arg-type]  # on the host
+    return KVCache(put(tuple(rings)))
 
 
 def slots_needed(end: int, window: int, max_chunk: int) -> int:
@@ -80,14 +160,19 @@ def slots_needed(end: int, window: int, max_chunk: int) -> int:
     return min(end, window + max_chunk - 1)
 
 
-def grow(cache: KVCache, num_slots: int) -> KVCache:
-    """The same content in a larger ring; only right before the ring has wrapped."""
-    more = num_slots - cache.num_slots
-    return KVCache(
-        keys=tuple(jnp.pad(k, ((0, 0), (0, more), (0, 0))) for k in cache.keys),
-        values=tuple(jnp.pad(v, ((0, 0), (0, 0), (0, more))) for v in cache.values),
-        positions=jnp.pad(cache.positions, ((0, 0), (0, more)), constant_values=EMPTY),
-    )
+def grow(cache: KVCache, slots: Sequence[int]) -> KVCache:
+    """The same content in larger rings; only before one that grows has wrapped."""
+
+    def grown(ring: Ring, num_slots: int) -> Ring:
+        more = num_slots - ring.num_slots
+        empty = jnp.pad(ring.positions, ((0, 0), (0, more)), constant_values=EMPTY)
+        return Ring(
+            keys=tuple(jnp.pad(k, ((0, 0), (0, more), (0, 0))) for k in ring.keys),
+            values=tuple(jnp.pad(v, ((0, 0), (0, 0), (0, more))) for v in ring.values),
+            positions=empty,
+        )
+
+    return KVCache(tuple(map(grown, cache.rings, slots)))
 
 
 def place(

@@ -22,7 +22,7 @@ from jax.sharding import NamedSharding
 
 from playground.engine import kv_cache
 from playground.engine.chunks import CHUNKS
-from playground.engine.kv_cache import KVCache
+from playground.engine.kv_cache import KVCache, RingPlan
 from playground.engine.sharding import shardings
 from playground.engine.sums import IN_ANY_ORDER
 from playground.engine.texts import Texts, probabilities, sample_next
@@ -43,10 +43,13 @@ class Backbone(Protocol):
     num_layers: int
     num_key_value_heads: int
     head_dim: int
-    sliding_window: int | None
+    layer_windows: list[int | None]
     context_length: int | None
     compute_dtype: str
     variables: list[Any]
+
+    @property
+    def widest_window(self) -> int | None: ...
 
     @property
     def head_sharding(self) -> NamedSharding | None: ...
@@ -92,7 +95,10 @@ class Programs:
         )
         self.build_seconds = 0.0
         self._used: set[tuple[str | int, ...]] = set()
-        self.shardings = shardings(model.backbone.head_sharding)
+        self.rings = RingPlan.of(model.backbone.layer_windows)
+        self.shardings = shardings(
+            model.backbone.head_sharding, len(self.rings.windows)
+        )
         # Each compiles again for a new shape of tokens, cache or logits only. Over
         # several devices XLA may not choose where results lie: a cache that came back
         # otherwise would compile everything again, and not take the old one's place.
@@ -107,7 +113,7 @@ class Programs:
         self._measure = _compiled(measure_drawn, whole)
         self._probabilities = _compiled(probabilities, whole)
         self._grow = jax.jit(
-            kv_cache.grow, static_argnames="num_slots", out_shardings=cached
+            kv_cache.grow, static_argnames="slots", out_shardings=cached
         )
 
     def _call(
@@ -129,10 +135,13 @@ class Programs:
         return [variable.value for variable in self.model.backbone.variables]
 
     def window(self, wanted: int | None) -> int:
-        """The window of a run: `wanted`, or the model's own, or the whole context."""
+        """The window of a run: `wanted`, or the model's own, or the whole context.
+
+        Where layers differ it is that of the widest; the others keep to their own.
+        """
         backbone = self.model.backbone
         context = backbone.context_length or UNKNOWN_CONTEXT
-        return wanted or backbone.sliding_window or context
+        return wanted or backbone.widest_window or context
 
     def slots_for(self, end: int, window: int) -> int:
         """How large a ring to use before writing up to `end` (exclusive)."""
@@ -140,19 +149,24 @@ class Programs:
         return next(slots for slots in self.slot_steps if slots >= needed)
 
     def cache_bytes(self, num_slots: int) -> int:
-        """What the keys and values of a ring take, for one row."""
+        """What the keys and values of a cache take, for one row."""
         backbone = self.model.backbone
-        numbers = backbone.num_key_value_heads * backbone.head_dim * num_slots
+        slots = self._slots(num_slots)
+        held = sum(slots[ring] for ring in self.rings.ring_of_layer)  # of all layers
         each = jax.numpy.dtype(backbone.compute_dtype).itemsize
-        return 2 * backbone.num_layers * numbers * each
+        return 2 * held * backbone.num_key_value_heads * backbone.head_dim * each
+
+    def _slots(self, num_slots: int) -> tuple[int, ...]:
+        """The rings of a cache whose largest one has `num_slots`."""
+        return self.rings.slots(num_slots, self.chunks[-1])
 
     def empty_cache(self, num_slots: int) -> KVCache:
         backbone = self.model.backbone
         return kv_cache.empty(
-            backbone.num_layers,
+            self.rings,
             backbone.num_key_value_heads,
             backbone.head_dim,
-            num_slots,
+            self._slots(num_slots),
             backbone.compute_dtype,
             put=self.shardings.put_cache,
         )
@@ -188,9 +202,9 @@ class Programs:
             return self._forward(weights, cache, token_ids, *place)
 
     def grow(self, cache: KVCache, num_slots: int) -> KVCache:
-        """The cache in a larger ring."""
+        """The cache in larger rings."""
         with self._timed_if_new("grow", cache.num_slots, num_slots, cache.rows):
-            return self._grow(cache, num_slots=num_slots)
+            return self._grow(cache, slots=self._slots(num_slots))
 
     def sample(
         self, logits: jax.Array, values: ChainValues, step: Numbers, texts: Texts

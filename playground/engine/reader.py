@@ -118,6 +118,7 @@ class Reader:
         return KeptText(
             token_ids=(*prompt, *self.made)[: self._end],
             cache=self.cache,
+            plan=self.programs.rings,
             written=self._written,
             window=self.window,
             weights=[weakref.ref(weight) for weight in self.weights],

@@ -21,10 +21,8 @@ def rows_for(wanted: int) -> int:
 @partial(jax.jit, static_argnames="rows")
 def repeat_rows(cache: KVCache, rows: int) -> KVCache:
     """A cache of one row, `rows` times."""
-    return KVCache(
-        keys=tuple(jnp.tile(layer, (rows, 1, 1)) for layer in cache.keys),
-        values=tuple(jnp.tile(layer, (rows, 1, 1)) for layer in cache.values),
-        positions=jnp.tile(cache.positions, (rows, 1)),
+    return jax.tree.map(
+        lambda part: jnp.tile(part, (rows, *[1] * (part.ndim - 1))), cache
     )
 
 
@@ -32,27 +30,18 @@ def repeat_rows(cache: KVCache, rows: int) -> KVCache:
 def select_rows(cache: KVCache, rows: jax.Array) -> KVCache:
     """The rows `rows` [B] of a cache, in this order."""
 
-    def of(layer: jax.Array) -> jax.Array:
-        heads = layer.shape[0] // cache.rows
-        by_row = layer.reshape(cache.rows, heads, *layer.shape[1:])
-        return by_row[rows].reshape(-1, *layer.shape[1:])
+    def of(part: jax.Array) -> jax.Array:
+        by_row = part.reshape(cache.rows, -1, *part.shape[1:])
+        return by_row[rows].reshape(-1, *part.shape[1:])
 
-    return KVCache(
-        keys=tuple(map(of, cache.keys)),
-        values=tuple(map(of, cache.values)),
-        positions=cache.positions[rows],
-    )
+    return jax.tree.map(of, cache)
 
 
 @partial(jax.jit, donate_argnames="cache")
 def put_row(cache: KVCache, one: KVCache, row: jax.Array) -> KVCache:
     """The cache with that of one text, equally large, as its row `row`."""
 
-    def put(layer: jax.Array, mine: jax.Array) -> jax.Array:
-        return lax.dynamic_update_slice_in_dim(layer, mine, row * mine.shape[0], 0)
+    def put(part: jax.Array, mine: jax.Array) -> jax.Array:
+        return lax.dynamic_update_slice_in_dim(part, mine, row * mine.shape[0], 0)
 
-    return KVCache(
-        keys=tuple(map(put, cache.keys, one.keys)),
-        values=tuple(map(put, cache.values, one.values)),
-        positions=put(cache.positions, one.positions),
-    )
+    return jax.tree.map(put, cache, one)

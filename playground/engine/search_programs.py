@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from playground.engine.kv_cache import KVCache
+from playground.engine.kv_cache import KVCache, Ring
 
 
 @partial(jax.jit, donate_argnames="cache")
@@ -19,7 +19,7 @@ def share_position(cache: KVCache, row: jax.Array, position: jax.Array) -> KVCac
     Rows that differ in their last token only become one text again, at the cost of one
     slot and not of a whole ring.
     """
-    slot, zero = position % cache.num_slots, jnp.int32(0)
+    zero = jnp.int32(0)
 
     def share(layer: jax.Array, start: list[jax.Array], size: list[int]) -> jax.Array:
         heads = layer.shape[0] // cache.rows
@@ -27,12 +27,15 @@ def share_position(cache: KVCache, row: jax.Array, position: jax.Array) -> KVCac
         everyone = jnp.tile(mine, (cache.rows, 1, 1))
         return lax.dynamic_update_slice(layer, everyone, [zero, *start])
 
-    head_dim = cache.keys[0].shape[-1]
-    return KVCache(
-        keys=tuple(share(k, [slot, zero], [1, head_dim]) for k in cache.keys),
-        values=tuple(share(v, [zero, slot], [head_dim, 1]) for v in cache.values),
-        positions=cache.positions,
-    )
+    def shared(ring: Ring) -> Ring:
+        slot, head_dim = position % ring.num_slots, ring.keys[0].shape[-1]
+        return Ring(
+            keys=tuple(share(k, [slot, zero], [1, head_dim]) for k in ring.keys),
+            values=tuple(share(v, [zero, slot], [head_dim, 1]) for v in ring.values),
+            positions=ring.positions,
+        )
+
+    return KVCache(tuple(map(shared, cache.rings)))
 
 
 @jax.jit

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import NamedSharding, PartitionSpec
 
-from playground.engine.kv_cache import KVCache
+from playground.engine.kv_cache import KVCache, Ring
 
 
 @dataclass(frozen=True)
@@ -26,15 +26,15 @@ class Shardings:
     cache: KVCache | None = None
     whole: NamedSharding | None = None
 
-    def put_cache(self, arrays: tuple[Any, Any, Any]) -> Any:
-        """The NumPy arrays of a cache, on the devices."""
+    def put_cache(self, rings: tuple[Ring, ...]) -> Any:
+        """The NumPy arrays of a cache's rings, on the devices."""
         if self.cache is None:
-            return jax.device_put(arrays)
+            return jax.device_put(rings)
 
         def put(sharding: NamedSharding, part: Any) -> Any:
             return jax.tree.map(lambda array: distribute(array, sharding), part)
 
-        return jax.tree.map(put, tuple(self.cache), arrays)
+        return jax.tree.map(put, self.cache.rings, rings)
 
     def lay_out(self, cache: KVCache) -> KVCache:
         """The cache as the programs want it, if another one has left it otherwise."""
@@ -52,14 +52,14 @@ class Shardings:
         return distribute(array, self.whole)
 
 
-def shardings(heads: NamedSharding | None) -> Shardings:
+def shardings(heads: NamedSharding | None, num_rings: int = 1) -> Shardings:
     """The shardings that go with `heads`, how the cache's head axis is cut."""
     if heads is None:
         return Shardings()
     whole = NamedSharding(heads.mesh, PartitionSpec())
-    # One for all layers: a prefix of the cache's tree.
-    cache: Any = KVCache(keys=heads, values=heads, positions=whole)  # type: ignore[arg-type]
-    return Shardings(cache, whole)
+    # One for all layers of a ring: a prefix of the cache's tree.
+    ring: Any = Ring(keys=heads, values=heads, positions=whole)  # type: ignore[arg-type]
+    return Shardings(KVCache((ring,) * num_rings), whole)
 
 
 def distribute(

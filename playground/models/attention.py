@@ -6,10 +6,9 @@ import jax
 import keras
 
 from playground.engine import kv_cache
+from playground.engine.kv_cache import LayerCache
 from playground.models.projection import Projection
-from playground.models.rotary_embedding import Rotation, rotate
-
-LayerCache = tuple[jax.Array, jax.Array]
+from playground.models.rotary_embedding import Rotation, rotate, rotate_query
 
 
 class MistralAttention(keras.layers.Layer):
@@ -78,7 +77,7 @@ class MistralAttention(keras.layers.Layer):
 
     def query(self, x: jax.Array, by: Rotation) -> jax.Array:
         """x [B, T, hidden] -> [B, T, Q, H], turned by its position."""
-        return rotate(self._heads(self.query_dense(x)), by)
+        return rotate_query(self._heads(self.query_dense(x)), by)
 
     def key(self, x: jax.Array, by: Rotation) -> jax.Array:
         """x [B, T, hidden] -> [B, T, K, H], turned by its position."""

@@ -69,10 +69,10 @@ class LayerPrograms:
         """A ring for the keys and values of one layer."""
         backbone = self.backbone
         return kv_cache.empty(
-            1,
+            kv_cache.RingPlan.of([None]),
             backbone.num_key_value_heads,
             backbone.head_dim,
-            num_slots,
+            [num_slots],
             backbone.compute_dtype,
         )
 
@@ -99,16 +99,18 @@ class LayerPrograms:
         window: jax.Array,
     ) -> tuple[jax.Array, kv_cache.KVCache]:
         """A layer over tokens x [C, D] from `start`, the first `count` of them real."""
+        (ring,) = cache.rings
         positions, slots, stored = kv_cache.place(
-            cache.positions, start[None], count[None], x.shape[0]
+            ring.positions, start[None], count[None], x.shape[0]
         )
         seen = kv_cache.visible(positions, stored, window[None])
-        by = self.backbone.transformer_layers[0].rotation(positions)
-        layer_cache = (cache.keys[0], cache.values[0])
+        by = self.backbone.transformer_layers[0].rope.rotation(positions)
+        layer_cache = (ring.keys[0], ring.values[0])
         x, (keys, values) = self.backbone.layer_step(
             weights, x[None], by, seen, layer_cache, slots
         )
-        return x[0], kv_cache.KVCache((keys,), (values,), stored)
+        ring = kv_cache.Ring((keys,), (values,), stored)
+        return x[0], kv_cache.KVCache((ring,))
 
     def _keys_and_values(
         self, weights: list[jax.Array], x: jax.Array, start: jax.Array
@@ -117,7 +119,7 @@ class LayerPrograms:
         positions = start + jnp.arange(x.shape[0], dtype=jnp.int32)
         with self.backbone.as_layer(weights) as layer:
             normed = layer.self_attention_layernorm(x[None])
-            key = layer.self_attention.key(normed, layer.rotation(positions[None]))
+            key = layer.self_attention.key(normed, layer.rope.rotation(positions[None]))
             return key[0], layer.self_attention.value(normed)[0]
 
     def _attention(
@@ -137,7 +139,9 @@ class LayerPrograms:
         seen = kv_cache.visible(positions[None], key_positions[None], window[None])
         with self.backbone.as_layer(weights) as layer:
             normed = layer.self_attention_layernorm(x[None])
-            query = layer.self_attention.query(normed, layer.rotation(positions[None]))
+            query = layer.self_attention.query(
+                normed, layer.rope.rotation(positions[None])
+            )
             return kv_cache.attention_weights(
                 query, kv_cache.key_layout(keys[None]), seen
             )[0]

@@ -1,6 +1,6 @@
 """The Mistral transformer: embeddings, layers, final norm."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -11,8 +11,7 @@ import numpy as np
 from jax.sharding import NamedSharding
 
 from playground.engine import kv_cache
-from playground.engine.kv_cache import KVCache
-from playground.models.attention import LayerCache
+from playground.engine.kv_cache import KVCache, LayerCache, RingPlan
 from playground.models.finding import check_memory, find_preset
 from playground.models.layout_map import head_sharding, in_even_parts, layout_map
 from playground.models.loading import assign_weights, placeholder
@@ -38,6 +37,8 @@ CONFIG = (
     "head_dim",
     "tie_word_embeddings",
     "context_length",
+    "rope_scaling",
+    "layer_windows",
 )
 
 
@@ -59,16 +60,22 @@ class MistralBackbone(Quantizable):
         intermediate_dim: size of the feedforward's inside.
         num_key_value_heads: key/value heads; must divide `num_query_heads`.
         rope_max_wavelength: base of the rotary frequencies.
-        rope_scaling_factor: positions are divided by it.
+        rope_scaling_factor: positions are divided by it ("linear" scaling).
         layer_norm_epsilon: added to the mean square in every norm.
         sliding_window: tokens that a token sees, itself included, and the bound on the
-            cache; None for all.
+            cache; None for all. Where layers differ it bounds `layer_windows`.
         dropout: share dropped after attention and feedforward while training.
         dtype: dtype or policy of weights and computation; norms and softmax stay
             float32. "int8" stores the matrices as int8 and computes in float32.
         head_dim: size of a head; None for `hidden_dim // num_query_heads`.
         tie_word_embeddings: whether the vocabulary head reuses the token embedding.
         context_length: longest text the model was made for, in tokens; None if unknown.
+        rope_scaling: another scaling of the rotary frequencies, such as `{"type":
+            "yarn", "factor": 16.0, "original_context_length": 16384}`; the types are
+            yarn, llama3, dynamic and divisors. `query_beta` makes queries longer at far
+            positions. None for none.
+        layer_windows: the window of each layer, None where it sees all, such as `[None,
+            32768, 32768, 32768]`; None if all layers have `sliding_window`.
         kernel_initializer: for new weights; not part of the config.
 
     Raises:
@@ -95,11 +102,14 @@ class MistralBackbone(Quantizable):
         head_dim: int | None = None,
         tie_word_embeddings: bool = False,
         context_length: int | None = None,
+        rope_scaling: Mapping[str, Any] | None = None,
+        layer_windows: Sequence[int | None] | None = None,
         kernel_initializer: Any = None,
         **kwargs: Any,
     ) -> None:
         config = {name: value for name, value in locals().items() if name in CONFIG}
         _check(config)
+        windows = _windows(num_layers, sliding_window, layer_windows)
         stored_as = as_policy(dtype)
         policy = without_int8(stored_as)
         if kernel_initializer is None:
@@ -121,13 +131,14 @@ class MistralBackbone(Quantizable):
                 rope_max_wavelength,
                 rope_scaling_factor,
                 layer_norm_epsilon,
-                sliding_window,
+                window,
                 dropout,
                 kernel_initializer=kernel_initializer,
+                rope_scaling=rope_scaling,
                 dtype=policy,
                 name=f"transformer_layer_{i}",
             )
-            for i in range(num_layers)
+            for i, window in enumerate(windows)
         ]
         norm = keras.layers.RMSNormalization(
             epsilon=layer_norm_epsilon, dtype=policy, name="sequence_output_layernorm"
@@ -149,7 +160,10 @@ class MistralBackbone(Quantizable):
         for name, value in config.items():
             setattr(self, name, value)
         self.head_dim = layers[0].head_dim
+        self.layer_windows: list[int | None] = windows
         self._config_head_dim = head_dim
+        self._config_layer_windows = layer_windows and list(layer_windows)
+        self._rings = RingPlan.of(windows)
         if kernel_initializer is placeholder:
             self._forget_placeholder()
         if stored_as.quantization_mode:
@@ -161,6 +175,12 @@ class MistralBackbone(Quantizable):
             for name in ("kernel_initializer", "embeddings_initializer"):
                 if getattr(layer, name, None) is placeholder:
                     setattr(layer, name, keras.initializers.RandomNormal(stddev=0.02))
+
+    @property
+    def widest_window(self) -> int | None:
+        """The widest of the layers' windows; None if one of them sees all."""
+        known = [window for window in self.layer_windows if window is not None]
+        return max(known) if len(known) == len(self.layer_windows) else None
 
     @property
     def token_embedding(self) -> keras.layers.Embedding:
@@ -178,28 +198,31 @@ class MistralBackbone(Quantizable):
         """Hidden states [B, T, hidden] of new tokens, and the cache with them.
 
         token_ids [B, T] stand at positions `start` [B] and on; the first `count` [B] of
-        each row are real, the rest padding. `window` [B] is each row's sliding window.
+        each row are real, the rest padding. `window` [B] is each row's sliding window,
+        where layers differ that of the widest: the others keep to their own.
         """
-        positions, slots, stored = kv_cache.place(
-            cache.positions, start, count, token_ids.shape[1]
-        )
-        seen = kv_cache.visible(positions, stored, window)
-        by = self.transformer_layers[0].rotation(positions)
+        places = [
+            kv_cache.place(ring.positions, start, count, token_ids.shape[1])
+            for ring in cache.rings
+        ]
+        seen = [
+            kv_cache.visible(positions, stored, self._rings.window(ring, window))
+            for ring, (positions, _, stored) in enumerate(places)
+        ]
+        by = self.transformer_layers[0].rope.rotation(places[0][0])
         x = self.token_embedding(token_ids)
-        keys, values = [], []
-        # The layers differ in their weights only, so the first one is traced, as a
-        # function of weights, and stands for all: a fifth of the tracing time.
+        parts = []
+        # The layers of a ring differ in their weights only, so the first one is
+        # traced, as a function of weights, and stands for all: a fifth of the time.
         step = jax.jit(self.layer_step)
-        for layer, *layer_cache in zip(
-            self.transformer_layers, cache.keys, cache.values, strict=True
+        for layer, (ring, layer_cache) in zip(
+            self.transformer_layers, self._rings.layers(cache), strict=True
         ):
             weights = [variable.value for variable in layer.variables]
-            x, (layer_keys, layer_values) = step(
-                weights, x, by, seen, tuple(layer_cache), slots
-            )
-            keys.append(layer_keys)
-            values.append(layer_values)
-        return self.layer_norm(x), KVCache(tuple(keys), tuple(values), stored)
+            x, part = step(weights, x, by, seen[ring], layer_cache, places[ring][1])
+            parts.append(part)
+        stored = [positions for *_, positions in places]
+        return self.layer_norm(x), self._rings.gathered(parts, stored)
 
     def layer_step(
         self, weights: list[jax.Array], *inputs: Any
@@ -330,6 +353,7 @@ class MistralBackbone(Quantizable):
             **lora,
             **{name: getattr(self, name) for name in CONFIG},
             "head_dim": self._config_head_dim,
+            "layer_windows": self._config_layer_windows,
             "dtype": keras.dtype_policies.serialize(self.token_embedding.dtype_policy),
             "name": self.name,
             "trainable": self.trainable,
@@ -345,6 +369,20 @@ class MistralBackbone(Quantizable):
         if rank is not None:
             backbone.enable_lora(rank)
         return backbone
+
+
+def _windows(
+    num_layers: int,
+    sliding_window: int | None,
+    layer_windows: Sequence[int | None] | None,
+) -> list[int | None]:
+    """Each layer's window; a model's own bounds those of layers that have one."""
+    if layer_windows is None:
+        return [sliding_window] * num_layers
+    return [
+        window if window is None else min(window, sliding_window or window)
+        for window in layer_windows
+    ]
 
 
 def _check(config: dict[str, Any]) -> None:
@@ -372,6 +410,15 @@ def _check(config: dict[str, Any]) -> None:
             )
         elif head_dim % 2:
             faults.append(f"`head_dim` must be even for rotary pairs, got {head_dim}.")
+    windows = config["layer_windows"]
+    if windows is not None and (
+        len(windows) != config["num_layers"]
+        or not all(w is None or (isinstance(w, int) and w >= 1) for w in windows)
+    ):
+        faults.append(
+            "`layer_windows` must have a whole number from 1 or None for each of "
+            f"{config['num_layers']} layers, got {windows!r:.200}."
+        )
     if not 0 <= config["dropout"] < 1:
         faults.append(f"`dropout` must be in [0, 1), got {config['dropout']!r}.")
     if faults:

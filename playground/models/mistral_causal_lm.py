@@ -103,10 +103,10 @@ class MistralCausalLM(CausalLM):
         else is there, so another thread can compile its programs. Raises LoadError.
         """
         found = find_preset(preset, load_weights, report, kwargs.get("dtype"))
-        backbone = MistralBackbone.from_description(found, not load_weights, **kwargs)
         preprocessor = MistralCausalLMPreprocessor(
             found.tokenizer, **found.preprocessor
         )
+        backbone = MistralBackbone.from_description(found, not load_weights, **kwargs)
         model = cls(backbone, preprocessor, name=found.name)
         model.preset = preset
         if load_weights:

@@ -21,8 +21,10 @@ class Limits(Protocol):
     """What a model bounds."""
 
     vocabulary_size: int
-    sliding_window: int | None
     context_length: int | None
+
+    @property
+    def widest_window(self) -> int | None: ...
 
 
 def draw_seed() -> int:
@@ -192,7 +194,7 @@ def _automatic_stops(wanted: str, tokenizer: Tokenizer | None) -> frozenset[int]
 
 
 def _window(wanted: int | None, limits: Limits) -> int | None:
-    widest = limits.sliding_window or limits.context_length
+    widest = limits.widest_window or limits.context_length
     if wanted is not None and (wanted < 1 or (widest is not None and wanted > widest)):
         raise ValueError(
             f"The sliding window must be from 1 to the model's own {widest:,}, "

@@ -1,5 +1,6 @@
 """One Mistral layer: attention, then a gated feedforward, each around a residual."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -7,9 +8,10 @@ import jax.numpy as jnp
 import keras
 
 from playground.engine import kv_cache
-from playground.models.attention import LayerCache, MistralAttention
+from playground.engine.kv_cache import LayerCache
+from playground.models.attention import MistralAttention
 from playground.models.projection import Projection
-from playground.models.rotary_embedding import Rotation, rotation
+from playground.models.rotary_embedding import Rope, Rotation
 from playground.models.serialization import PACKAGE
 
 
@@ -29,6 +31,7 @@ class MistralTransformerDecoder(keras.layers.Layer):
         sliding_window: int | None = 512,
         dropout: float = 0,
         kernel_initializer: Any = "glorot_uniform",
+        rope_scaling: Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -38,6 +41,13 @@ class MistralTransformerDecoder(keras.layers.Layer):
         self.intermediate_dim = intermediate_dim
         self.rope_max_wavelength = rope_max_wavelength
         self.rope_scaling_factor = rope_scaling_factor
+        self.rope = Rope(
+            head_dim=head_dim,
+            base=rope_max_wavelength,
+            factor=rope_scaling_factor,
+            scaling=rope_scaling or {},
+        )
+        self.rope_scaling = rope_scaling and dict(rope_scaling)
         self.layer_norm_epsilon = layer_norm_epsilon
         self.sliding_window = sliding_window
         self.dropout = dropout
@@ -98,17 +108,8 @@ class MistralTransformerDecoder(keras.layers.Layer):
         window = self.sliding_window or x.shape[1]
         windows = jnp.full((x.shape[0],), window, jnp.int32)
         seen = kv_cache.visible(positions, positions, windows)
-        x, _ = self.step(x, self.rotation(positions), seen, training=training)
+        x, _ = self.step(x, self.rope.rotation(positions), seen, training=training)
         return x
-
-    def rotation(self, positions: jax.Array) -> Rotation:
-        """The rotary angles of positions [B, T]; the same for every layer."""
-        return rotation(
-            positions,
-            self.head_dim,
-            self.rope_max_wavelength,
-            self.rope_scaling_factor,
-        )
 
     def step(
         self,
@@ -161,6 +162,7 @@ class MistralTransformerDecoder(keras.layers.Layer):
             "intermediate_dim",
             "rope_max_wavelength",
             "rope_scaling_factor",
+            "rope_scaling",
             "layer_norm_epsilon",
             "sliding_window",
             "dropout",

@@ -1,8 +1,9 @@
 """What a loaded preset is, before it becomes a Keras model."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,14 +19,25 @@ class Description:
         name: What to call it: the preset's name, or the file's.
         config: Arguments of `MistralBackbone`, and `context_length` (tokens) and
             `tie_word_embeddings`.
-        tokenizer: Made from the same files.
+        read_tokenizer: Makes it from the same files; not asked for weights alone.
         preprocessor: Arguments of `MistralCausalLMPreprocessor` that the preset has.
+        notes: What was left out of the files, a sentence each.
     """
 
     name: str
     config: dict[str, Any]
-    tokenizer: Tokenizer
+    read_tokenizer: Callable[[], Tokenizer]
     preprocessor: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @cached_property
+    def tokenizer(self) -> Tokenizer:
+        """Made from the same files. Raises LoadError if they have none that works."""
+        return self.read_tokenizer()
+
+    def with_note(self, note: str) -> Self:
+        """The same with one more note."""
+        return replace(self, notes=(*self.notes, note))
 
 
 @dataclass(frozen=True, kw_only=True)

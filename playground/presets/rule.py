@@ -11,6 +11,7 @@ from playground.presets.errors import LoadError, listed, shown
 
 Values = NDArray[np.float32]
 Shape = tuple[int, ...]
+Transform = Callable[[Values], Values]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,7 +21,7 @@ class Rule:
     tensor: str
     shape: Shape
     path: str
-    transform: Callable[[Values], Values]
+    transform: Transform
 
 
 def unchanged(values: Values) -> Values:

@@ -9,7 +9,7 @@ from playground.presets.catalog import PRESETS, Preset, WheelMember, folder_of
 from playground.presets.checkpoint import Checkpoint, Description
 from playground.presets.downloads import package
 from playground.presets.errors import LoadError, shown
-from playground.presets.gguf import load_gguf
+from playground.presets.gguf import is_gguf, load_gguf
 from playground.presets.huggingface import (
     config_from_huggingface,
     describe_huggingface,
@@ -21,6 +21,11 @@ from playground.presets.keras import (
     describe_keras_preset,
     is_keras_preset,
     load_keras_preset,
+)
+from playground.presets.mistral import (
+    config_from_params,
+    describe_mistral,
+    load_mistral,
 )
 from playground.system.progress import Progress, say_nothing
 
@@ -34,7 +39,7 @@ Check = Callable[[str, Mapping[str, Any]], None]
 
 
 class _FolderFormat(NamedTuple):
-    """How a folder is read, given what its config.json says."""
+    """How a folder is read, given what its JSON file of sizes says."""
 
     config: Callable[[dict[str, Any], str], dict[str, Any]]
     describe: Callable[[Path, dict[str, Any], str], Description]
@@ -45,10 +50,36 @@ _KERAS = _FolderFormat(config_from_keras, describe_keras_preset, load_keras_pres
 _HUGGING_FACE = _FolderFormat(
     config_from_huggingface, describe_huggingface, load_huggingface
 )
+_MISTRAL = _FolderFormat(config_from_params, describe_mistral, load_mistral)
 
 
-def _format_of(values: Mapping[str, Any]) -> _FolderFormat:
-    return _KERAS if is_keras_preset(values) else _HUGGING_FACE
+def _opened(folder: Path) -> tuple[_FolderFormat, dict[str, Any]]:
+    """A folder's format, and what its file of sizes says. Raises LoadError."""
+    if (folder / "config.json").is_file():
+        values = read_json(folder / "config.json")
+        return (_KERAS if is_keras_preset(values) else _HUGGING_FACE), values
+    if (folder / "params.json").is_file():
+        return _MISTRAL, read_json(folder / "params.json")
+    raise LoadError(_no_model_in(folder))
+
+
+def _no_model_in(folder: Path) -> str:
+    """What a folder holds instead of a model, and what to do."""
+    said = f"{str(folder)!r} has no config.json, so it is not a model's folder. "
+    ggufs = sorted(path.name for path in folder.glob("*.gguf"))
+    if (folder / "adapter_config.json").is_file():
+        return said + (
+            "It holds a LoRA adapter, which only changes another model: merge it into "
+            "its base (`merge_and_unload` in peft), and give that."
+        )
+    if len(ggufs) == 1:
+        return f"{said}It holds one .gguf: choose {str(folder / ggufs[0])!r}."
+    if ggufs:
+        return f"{said}It holds these: {shown(', '.join(ggufs), 400)}. Choose one."
+    return said + (
+        "Choose a Keras preset, a Hugging Face model, Mistral's own layout "
+        f"(params.json), or a {' or '.join(FILES)} file."
+    )
 
 
 def _accept(name: str, config: Mapping[str, Any]) -> None:
@@ -74,8 +105,11 @@ def resolve(
     progress(f"Reading {name}", None)
     if not path.is_dir():
         return _read_file(path, name)
-    values = _values_of_folder(path)
-    return _format_of(values).load(path, values, name)
+    layout, values = _opened(path)
+    found = layout.load(path, values, name)
+    for note in found.notes:
+        progress(note, None)
+    return found
 
 
 def describe(preset: str, progress: Progress = say_nothing) -> Description:
@@ -87,12 +121,17 @@ def describe(preset: str, progress: Progress = say_nothing) -> Description:
     path, name = _locate(preset, progress, _accept, weights=False)
     if not path.is_dir():
         return _read_file(path, name)
-    values = _values_of_folder(path)
-    return _format_of(values).describe(path, values, name)
+    layout, values = _opened(path)
+    return layout.describe(path, values, name)
 
 
 def _read_file(path: Path, name: str) -> Checkpoint:
-    return FILES[path.suffix.lower()](path, name)
+    return FILES.get(path.suffix.lower(), load_gguf)(path, name)
+
+
+def _is_model_file(path: Path) -> bool:
+    """By its ending; or, of a file that is there, by how it begins."""
+    return path.suffix.lower() in FILES or (path.is_file() and is_gguf(path))
 
 
 def is_on_this_machine(preset: Preset) -> bool:
@@ -123,7 +162,7 @@ def _locate(
     path = Path(os.path.expanduser(preset))
     if path.is_dir():
         return path, path.resolve().name
-    if path.suffix.lower() in FILES:
+    if _is_model_file(path):
         return path, path.stem
     raise LoadError(_not_a_model(preset))
 
@@ -136,7 +175,7 @@ def fault_of_name(preset: str) -> str | None:
     path = Path(os.path.expanduser(preset))
     if preset in PRESETS or preset.startswith(_HUBS) or path.is_dir():
         return None
-    is_file = path.suffix.lower() in FILES and path.is_file()
+    is_file = path.is_file() and _is_model_file(path)
     return None if is_file else _not_a_model(preset)
 
 
@@ -144,7 +183,8 @@ def _not_a_model(preset: str) -> str:
     return (
         f"{shown(preset)} is not a model. Give a preset's name "
         f"({', '.join(PRESETS)}), the path of a {' or '.join(FILES)} file, or of a "
-        "folder with config.json (a Keras preset, or a Hugging Face model), or "
+        "folder with config.json or params.json (a Keras preset, a Hugging Face model, "
+        "or Mistral's own layout), or "
         "hf://organisation/name, or kaggle://owner/model/keras/variation."
     )
 
@@ -178,16 +218,6 @@ def _download(
 
 
 def _config_of_folder(folder: Path, name: str) -> dict[str, Any]:
-    """What a folder's config.json says. Raises LoadError."""
-    values = _values_of_folder(folder)
-    return _format_of(values).config(values, name)
-
-
-def _values_of_folder(folder: Path) -> dict[str, Any]:
-    if not (folder / "config.json").is_file():
-        raise LoadError(
-            f"{str(folder)!r} has no config.json, so it is not a model's folder. "
-            "Choose a Keras preset, a Hugging Face model, or "
-            f"a {' or '.join(FILES)} file."
-        )
-    return read_json(folder / "config.json")
+    """What a folder's file of sizes says. Raises LoadError."""
+    layout, values = _opened(folder)
+    return layout.config(values, name)

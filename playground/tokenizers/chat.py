@@ -101,11 +101,15 @@ def chat_prompt(
     template = tokenizer.chat_template
     assert template is not None, "only asked where there is one"
     start, end = tokenizer.start_token_id, tokenizer.end_token_id
-    values = {
+    values: dict[str, Any] = {
         "bos_token": "" if start is None else tokenizer.id_to_token(start),
         "eos_token": "" if end is None else tokenizer.id_to_token(end),
         "add_generation_prompt": True,
     }
+    if (pad := tokenizer.pad_token_id) is not None:
+        values["pad_token"] = tokenizer.id_to_token(pad)
+    if "<unk>" in tokenizer.get_vocabulary():
+        values["unk_token"] = "<unk>"
     contents = [message.get("content", "") for message in messages]
     names = [set(tokenizer.mark_places(content)) for content in contents]
     # The ends too, so that no name is made of typed and template's text; unless the

@@ -62,13 +62,22 @@ def _joined(pieces: Any, most: int) -> str:
 
 @lru_cache(maxsize=8)
 def _compiled(template: str) -> Any:
-    from jinja2.ext import loopcontrols
+    from jinja2.ext import Extension, loopcontrols
     from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+    class Generation(Extension):
+        """`{% generation %}` says for training which text is the model's own."""
+
+        tags = {"generation"}  # noqa: RUF012  as Jinja has it
+
+        def parse(self, parser: Any) -> Any:
+            next(parser.stream)
+            return parser.parse_statements(("name:endgeneration",), drop_needle=True)
 
     if len(template) > MAX_TEMPLATE_LENGTH:
         raise ValueError(f"it is longer than {MAX_TEMPLATE_LENGTH} characters")
     environment = ImmutableSandboxedEnvironment(
-        trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols]
+        trim_blocks=True, lstrip_blocks=True, extensions=[Generation, loopcontrols]
     )
     environment.globals["raise_exception"] = _raise_exception
     environment.globals["strftime_now"] = _strftime_now
@@ -86,9 +95,21 @@ def _strftime_now(format_: str) -> str:
     return datetime.now().strftime(format_)
 
 
-def _tojson(value: Any, indent: int | None = None) -> str:
-    """Plain JSON: Jinja's own filter escapes HTML."""
-    return json.dumps(value, ensure_ascii=False, indent=indent)
+def _tojson(
+    value: Any,
+    ensure_ascii: bool = False,
+    indent: int | None = None,
+    separators: tuple[str, str] | None = None,
+    sort_keys: bool = False,
+) -> str:
+    """Plain JSON, with the arguments that transformers has; Jinja's escapes HTML."""
+    return json.dumps(
+        value,
+        ensure_ascii=ensure_ascii,
+        indent=indent,
+        separators=separators,
+        sort_keys=sort_keys,
+    )
 
 
 def _set_limits() -> None:

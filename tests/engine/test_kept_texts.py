@@ -160,9 +160,11 @@ def test_a_stopped_run_is_kept_and_a_failed_one_is_not(programs, kept, monkeypat
 
 
 def text_of(num_slots=11, written=15, num_read=9):
+    plan = kv_cache.RingPlan.of([None])
     return KeptText(
         token_ids=tuple(range(written)),
-        cache=kv_cache.empty(1, 2, 4, num_slots, "float32"),
+        cache=kv_cache.empty(plan, 2, 4, [num_slots], "float32"),
+        plan=plan,
         written=written,
         window=7,
         weights=[],

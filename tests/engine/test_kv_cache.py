@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from playground.engine import kv_cache
 
 QUERY_HEADS, HEADS, HEAD_DIM = 4, 2, 6
+ONE_RING = kv_cache.RingPlan.of([None])
 
 
 def full_attention(
@@ -36,8 +37,8 @@ def ring_attention(
     num_slots: int,
 ) -> np.ndarray:
     """The same through a ring, chunk by chunk, each padded to `max_chunk`."""
-    cache = kv_cache.empty(1, HEADS, HEAD_DIM, num_slots, "float32")
-    keys, values, stored = cache.keys[0], cache.values[0], cache.positions
+    cache = kv_cache.empty(ONE_RING, HEADS, HEAD_DIM, [num_slots], "float32")
+    ((keys,), (values,), stored) = cache.rings[0]
     out, start = [], 0
     for count in chunks:
 
@@ -131,13 +132,14 @@ def test_rows_keep_to_their_own_slots_and_windows() -> None:
 
 
 def test_growing_keeps_what_is_there() -> None:
-    cache = kv_cache.empty(2, HEADS, HEAD_DIM, 3, "float32")
-    filled = kv_cache.KVCache(
-        tuple(keys + 1 for keys in cache.keys),
-        tuple(values + 2 for values in cache.values),
+    plan = kv_cache.RingPlan.of([None, None])
+    (ring,) = kv_cache.empty(plan, HEADS, HEAD_DIM, [3], "float32").rings
+    filled = kv_cache.Ring(
+        tuple(keys + 1 for keys in ring.keys),
+        tuple(values + 2 for values in ring.values),
         jnp.array([[0, 1, 2]], jnp.int32),
     )
-    grown = kv_cache.grow(filled, 5)
+    (grown,) = kv_cache.grow(kv_cache.KVCache((filled,)), (5,)).rings
     assert grown.positions.tolist() == [[0, 1, 2, -1, -1]]
     assert grown.keys[1].shape == (HEADS, 5, HEAD_DIM)
     assert grown.values[0].shape == (HEADS, HEAD_DIM, 5)
@@ -153,3 +155,32 @@ def test_slots_needed_stop_at_window_and_slack(
     end: int, window: int, max_chunk: int, slots: int
 ) -> None:
     assert kv_cache.slots_needed(end, window, max_chunk) == slots
+
+
+def test_layers_of_one_window_share_a_ring_and_each_ring_has_its_own_size() -> None:
+    plan = kv_cache.RingPlan.of([None, 4, 4, 9, None])
+    assert plan.ring_of_layer == (0, 1, 1, 2, 0)
+    assert plan.windows == (None, 4, 9)
+    # A chunk of 3 needs 2 more slots than the window; the run's window bounds all.
+    assert plan.slots(5, 3) == (5, 5, 5)
+    assert plan.slots(8, 3) == (8, 6, 8)
+    assert plan.slots(40, 3) == (40, 6, 11)
+    assert [plan.window(ring, 7) for ring in range(3)] == [7, 4, 7]
+    cache = kv_cache.empty(plan, HEADS, HEAD_DIM, plan.slots(40, 3), "float32")
+    assert [len(ring.keys) for ring in cache.rings] == [2, 2, 1]
+    assert (cache.num_slots, cache.rows) == (40, 1)
+    layers = list(plan.layers(cache))
+    assert [ring for ring, _ in layers] == [0, 1, 1, 2, 0]
+    assert [keys.shape[1] for _, (keys, _) in layers] == [40, 6, 6, 11, 40]
+    gathered = plan.gathered(
+        [part for _, part in layers], [ring.positions for ring in cache.rings]
+    )
+    for mine, theirs in zip(gathered.rings, cache.rings, strict=True):
+        assert all(a is b for a, b in zip(mine.keys, theirs.keys, strict=True))
+
+
+def test_a_model_of_one_window_has_the_runs() -> None:
+    plan = kv_cache.RingPlan.of([4, 4])
+    assert (plan.windows, plan.ring_of_layer) == ((None,), (0, 0))
+    assert plan.slots(40, 3) == (40,)
+    assert plan.window(0, 9) == 9

@@ -223,27 +223,30 @@ def test_rows_are_the_next_power_of_two(wanted, rows):
 
 def numbered_cache(rows):
     """A cache of 2 layers whose every number tells where it lies."""
-    shape = kv_cache.empty(2, 2, 3, 5, "float32", rows)
+    plan = kv_cache.RingPlan.of([None, None])
+    (shape,) = kv_cache.empty(plan, 2, 3, [5], "float32", rows).rings
 
     def numbers(layer, base):
         return jnp.arange(layer.size, dtype="float32").reshape(layer.shape) + base
 
-    return kv_cache.KVCache(
+    ring = kv_cache.Ring(
         keys=tuple(numbers(k, 1000 * i) for i, k in enumerate(shape.keys)),
         values=tuple(numbers(v, -1000 * i) for i, v in enumerate(shape.values)),
         positions=jnp.arange(rows * 5).reshape(rows, 5),
     )
+    return kv_cache.KVCache((ring,))
 
 
 def by_row(cache):
     """Per row: its keys [layers, K, S, H], values [layers, K, H, S], positions."""
+    (ring,) = cache.rings
     keys, values = (
         np.stack(
             [np.asarray(a).reshape(cache.rows, -1, *a.shape[1:]) for a in layers], 1
         )
-        for layers in (cache.keys, cache.values)
+        for layers in (ring.keys, ring.values)
     )
-    return list(zip(keys, values, np.asarray(cache.positions), strict=True))
+    return list(zip(keys, values, np.asarray(ring.positions), strict=True))
 
 
 def same(row, other):

@@ -82,7 +82,7 @@ def checkpoint(config: dict[str, Any]) -> Checkpoint:
     return Checkpoint(
         name="random",
         config=config,
-        tokenizer=None,
+        read_tokenizer=lambda: None,
         tensors=tensors,
         num_bytes=4 * num_parameters(config),
     )
@@ -196,7 +196,7 @@ def on_devices(folder: str) -> dict[str, Any]:
     seen["model"] = texts(programs)
     seen["built_again"] = compilations().built - built
     cache = programs.empty_cache(64)
-    seen["cache"] = bytes_per_device([*cache.keys, *cache.values])
+    seen["cache"] = bytes_per_device([*cache.rings[0].keys, *cache.rings[0].values])
     with distribution(2, 4).scope():
         both = model_of(EVEN)
     variables_of = both.backbone.variables

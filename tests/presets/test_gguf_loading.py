@@ -8,7 +8,7 @@ from gguf.quants import dequantize, quantize
 
 from playground.presets import LoadError, resolve
 from playground.presets.gguf.file import READABLE_TYPES, open_gguf
-from playground.presets.gguf.rules import unpermute_rope
+from playground.presets.tensor_names import unpermute_rope
 
 
 def _permute_as_llama_cpp_does(weights: np.ndarray, num_heads: int) -> np.ndarray:

@@ -4,13 +4,17 @@ import doctest
 
 import pytest
 
-from playground.presets import errors, sentencepiece_proto, variables
-from playground.presets.gguf import rules as gguf_rules
+from playground.presets import (
+    errors,
+    sentencepiece_proto,
+    tensor_names,
+    variables,
+)
 from playground.presets.huggingface import rules as huggingface_rules
 from playground.presets.keras import names as keras_names
 from playground.tokenizers import byte_level_bpe
 
-MODULES = [errors, gguf_rules, huggingface_rules, keras_names, variables]
+MODULES = [errors, huggingface_rules, keras_names, tensor_names, variables]
 
 
 @pytest.mark.parametrize("module", [*MODULES, sentencepiece_proto, byte_level_bpe])

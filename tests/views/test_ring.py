@@ -57,7 +57,7 @@ def shown(
 def test_it_holds_what_the_engines_cache_holds(programs, num_prompt, new, window):
     text = ran(programs, num_prompt, new, window)
     view = shown(programs, text, num_prompt, window)
-    assert view.now.tolist() == np.asarray(text.cache.positions)[0].tolist()
+    assert view.now.tolist() == np.asarray(text.cache.rings[0].positions)[0].tolist()
     assert view.num_read == len(text.token_ids)
 
 
@@ -65,7 +65,7 @@ def test_what_the_last_token_sees_is_what_the_engine_lets_it_see(programs):
     text = ran(programs, 8, 21, None)
     view = shown(programs, text, 8, None)
     last = np.array([[view.num_read - 1]])
-    seen = kv_cache.visible(last, text.cache.positions, np.array([7]))
+    seen = kv_cache.visible(last, text.cache.rings[0].positions, np.array([7]))
     assert view.seen.tolist() == np.asarray(seen)[0, 0].tolist()
     assert view.seen.sum() == 7
 

@@ -86,7 +86,7 @@ def explain(
     check_text(
         token_ids, sliding_window, backbone.vocabulary_size, backbone.context_length
     )
-    window = sliding_window or backbone.sliding_window or len(token_ids)
+    window = sliding_window or backbone.widest_window or len(token_ids)
     return Explained(model.layer_programs, token_ids, window, progress, stopped)
 
 
@@ -110,7 +110,10 @@ class Explained:
         self.reading = TextReading(programs, token_ids, window, progress, stopped)
         self.token_ids = self.reading.token_ids
         self.sliding_window = self.reading.sliding_window
-        """Tokens that a token sees, itself included; at most T."""
+        """Tokens that a token sees, itself included; at most T. Where layers differ
+        it is that of the widest one."""
+        self.layer_windows = self.reading.layer_windows
+        """The same of each layer."""
         self.num_layers: int = backbone.num_layers
         self.num_query_heads: int = backbone.num_query_heads
         self.num_key_value_heads: int = backbone.num_key_value_heads
@@ -213,7 +216,7 @@ class Explained:
     def _attend(self, layer: int, places: Ints, full: bool) -> tuple[int, Floats]:
         """The first key, and weights [Q, n, m] of the queries at `places`."""
         keys, _ = self._keys_and_values(layer)
-        window = len(self) if full else self.sliding_window
+        window = len(self) if full else self.layer_windows[layer]
         first = max(0, int(places.min()) - window + 1)
         end = int(places.max()) + 1
         spans = padded(keys[first:end], padded_size(end - first))

@@ -34,7 +34,7 @@ def greedy_texts(
     if model is None:
         raise ValueError("The model is still loading. Try again when it is ready.")
     limits = model.backbone
-    widest = limits.sliding_window or limits.context_length
+    widest = limits.widest_window or limits.context_length
     runs: dict[int, Run] = {}
     try:
         for window in windows:

@@ -87,11 +87,11 @@ def _pulled_back(
 
     found = reading.programs.pull_back(
         reading.weights[layer],
-        reading.empty_cache(length),
+        reading.empty_cache(layer, length),
         chunks(reading.input(layer)),
         chunks(gradient),
         int32(count),
-        int32(reading.sliding_window),
+        int32(reading.layer_windows[layer]),
     )
     out[:count] = np.asarray(found).reshape(length, -1)[:count]
     return out

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from playground.engine.kv_cache import KVCache, RingPlan
 from playground.models.layer_programs import (
     CHUNK,
     LayerPrograms,
@@ -33,7 +34,8 @@ class ExplainStopped(Exception):
 class TextReading:
     """Reads a text when it is made; weights are the ones that it was read with.
 
-    `sliding_window`: tokens that a token sees, itself included; at most T.
+    `sliding_window`: tokens that a token sees, itself included; at most T. Where layers
+    differ it is that of the widest, and `layer_windows` has the window of each.
     """
 
     def __init__(
@@ -49,6 +51,10 @@ class TextReading:
         self.outer_weights = programs.outer_weights()
         self.token_ids = tuple(map(int, token_ids))
         self.sliding_window = min(sliding_window, len(token_ids))
+        rings = RingPlan.of(programs.backbone.layer_windows)
+        self.layer_windows: list[int] = [
+            rings.window(ring, self.sliding_window) for ring in rings.ring_of_layer
+        ]
         self.num_layers: int = programs.backbone.num_layers
         self.chunk = padded_size(len(token_ids), CHUNK)
         self._between: dict[int, NDArray[Any]] = {}
@@ -82,9 +88,9 @@ class TextReading:
                 x = self._between[each + 1] = self._read(each, x)
         return self._between[layer]
 
-    def empty_cache(self, length: int) -> Any:
-        """A ring for one layer over a text of that many tokens."""
-        needed = min(length, self.sliding_window + self.chunk - 1)
+    def empty_cache(self, layer: int, length: int) -> KVCache:
+        """A ring for a layer over a text of that many tokens."""
+        needed = min(length, self.layer_windows[layer] + self.chunk - 1)
         return self.programs.empty_cache(padded_size(needed))
 
     def _embeddings(self) -> NDArray[Any]:
@@ -97,13 +103,13 @@ class TextReading:
         self, layer: int, x: NDArray[Any], stopped: Stopped = never
     ) -> NDArray[Any]:
         """The output [padded T, D] of a layer for its input."""
-        out, cache = np.empty_like(x), self.empty_cache(len(x))
+        out, cache = np.empty_like(x), self.empty_cache(layer, len(x))
         for start in range(0, len(x), self.chunk):
             if stopped():
                 raise ExplainStopped(f"Stopped in layer {layer}.")
             chunk = slice(start, start + self.chunk)
             count = min(self.chunk, len(self.token_ids) - start)
-            place = int32(start), int32(count), int32(self.sliding_window)
+            place = int32(start), int32(count), int32(self.layer_windows[layer])
             found, cache = self.programs.step(
                 self.weights[layer], cache, x[chunk], *place
             )

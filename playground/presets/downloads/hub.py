@@ -26,16 +26,21 @@ _DISK_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS)
 # Of both layouts; nothing else in a repository is of use here, and pickles least.
 _SMALL_FILES = [
     "config.json",
+    "params.json",
     "generation_config.json",
     "tokenizer.json",
     "tokenizer.model",
+    "tokenizer.model.v*",
     "tekken.json",
     "tokenizer_config.json",
     "added_tokens.json",
     "chat_template.jinja",
+    "chat_template.json",
+    "adapter_config.json",
     "preprocessor.json",
     "assets/tokenizer/vocabulary.spm",
     "model.safetensors.index.json",
+    "consolidated.safetensors.index.json",
     "model.weights.json",
 ]
 _WEIGHTS = [
@@ -44,6 +49,7 @@ _WEIGHTS = [
     "model.weights.h5",
     "model_*.weights.h5",
 ]
+_MISTRALS_WEIGHTS = ["consolidated*.safetensors"]
 
 
 def fetch_from_hub(
@@ -70,7 +76,10 @@ def fetch_from_hub(
         folder = _snapshot(repository, _SMALL_FILES, progress)
         check(folder)
         if weights:
-            folder = _snapshot(repository, [*_SMALL_FILES, *_WEIGHTS], progress)
+            # Mistral's repositories have the same weights in its own layout too.
+            is_mistrals = not (folder / "config.json").is_file()
+            wanted = _MISTRALS_WEIGHTS if is_mistrals else _WEIGHTS
+            folder = _snapshot(repository, [*_SMALL_FILES, *wanted], progress)
         return folder
     except LoadError:
         raise

@@ -11,6 +11,7 @@ from typing import Any
 from playground.presets.checked import Checked, head_faults
 from playground.presets.errors import LoadError, listed, shown
 from playground.presets.gguf.file import GGUFFile
+from playground.presets.huggingface.rope import mscale
 
 # llama.cpp writes Mistral checkpoints as "llama", Ministral 3 as "mistral3".
 ARCHITECTURES = ("llama", "mistral3")
@@ -48,6 +49,14 @@ _OPTIONAL = (
     "rope.scaling.type",
     "rope.scaling.factor",
     "rope.scale_linear",
+    "rope.scaling.original_context_length",
+    "rope.scaling.attn_factor",
+    "rope.scaling.yarn_ext_factor",
+    "rope.scaling.yarn_attn_factor",
+    "rope.scaling.yarn_beta_fast",
+    "rope.scaling.yarn_beta_slow",
+    "rope.scaling.yarn_log_multiplier",
+    "attention.temperature_scale",
 )
 # Keys that are fine while they say that a thing is absent.
 _ONLY_VALUE: dict[str, tuple[Any, ...]] = {
@@ -55,15 +64,23 @@ _ONLY_VALUE: dict[str, tuple[Any, ...]] = {
     "expert_used_count": (0,),
     "use_parallel_residual": (False,),
     "attention.causal": (True,),
-    "attention.temperature_scale": (0.0,),
     "logit_scale": (1.0,),
     "residual_scale": (1.0,),
     "embedding_scale": (1.0,),
     # What GGUF always does with the rows of q and k; old files say it.
     "tensor_data_layout": ("Meta AI original pth",),
 }
-# Where the context ended before a scaling that is itself refused or used.
-_HARMLESS_OF_MODEL = ("rope.scaling.original_context_length", "rope.scaling.finetuned")
+_HARMLESS_OF_MODEL = ("rope.scaling.finetuned",)
+# What is said of some keys, and of what `general.type` may be.
+_REFUSED = {
+    "expert_count": "is a mixture of experts (MoE), which cannot be run here; take a "
+    "dense model, such as Mistral 7B, Nemo or Ministral 3",
+    "attention.kv_lora_rank": "is latent attention (MLA), which cannot be run here",
+}
+_TYPES = {
+    "adapter": "is a LoRA adapter: give its base, with the adapter merged into it",
+    "mmproj": "only reads pictures for another model: give that",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,7 +128,10 @@ def _refuse_unknown_keys(metadata: _Metadata) -> None:
     for key, value in pairs.items():
         is_known = value in only[key] if key in only else _is_harmless(key)
         if not is_known and key not in known:
-            metadata.faults.append(f"{shown(key)} = {shown(value)} is not supported")
+            why = _REFUSED.get(key.removeprefix(prefix), "is not supported")
+            if key == "general.type":
+                why = _TYPES.get(str(value), why)
+            metadata.faults.append(f"{shown(key)} = {shown(value)} {why}")
     for key in metadata.file.arrays:
         if not _is_harmless(key):
             metadata.faults.append(f"{shown(key)} is a list, which is not supported")
@@ -136,7 +156,7 @@ def _config(metadata: _Metadata) -> dict[str, Any]:
         "head_dim": head_dim,
         "intermediate_dim": metadata.whole("feed_forward_length"),
         "rope_max_wavelength": metadata.positive("rope.freq_base", 10_000.0),
-        "rope_scaling_factor": _rope_scaling_factor(metadata),
+        **_rope_scaling(metadata),
         "layer_norm_epsilon": metadata.positive("attention.layer_norm_rms_epsilon"),
         "sliding_window": _sliding_window(metadata),
         "context_length": metadata.whole("context_length"),
@@ -188,15 +208,57 @@ def _sliding_window(metadata: _Metadata) -> int | None:
     return metadata.whole("attention.sliding_window")
 
 
-def _rope_scaling_factor(metadata: _Metadata) -> float:
-    """Positions are divided by it ("linear" scaling)."""
-    kind = metadata.get("rope.scaling.type", "linear")
-    if kind not in ("none", "linear"):
-        metadata.faults.append(
-            f"{metadata.prefix}rope.scaling.type = {shown(kind)} is not "
-            "supported; none and linear are"
-        )
+def _rope_scaling(metadata: _Metadata) -> dict[str, Any]:
+    """How positions and frequencies are scaled, as llama.cpp does it."""
     # Files from before `rope.scaling.*` have `rope.scale_linear`.
     old = metadata.positive("rope.scale_linear", 1.0)
     factor = metadata.positive("rope.scaling.factor", old)
-    return 1.0 if kind == "none" else factor
+    kind = metadata.get("rope.scaling.type", "linear")
+    if kind not in ("none", "linear", "yarn"):
+        metadata.faults.append(
+            f"{metadata.prefix}rope.scaling.type = {shown(kind)} is not "
+            "supported; none, linear and yarn are"
+        )
+    scaling = _yarn(metadata, factor) if kind == "yarn" else {}
+    if metadata.get("attention.temperature_scale", 0.0):
+        scaling = {
+            "type": "default",
+            "original_context_length": _original(metadata),
+            **scaling,
+            "query_beta": metadata.positive("attention.temperature_scale"),
+        }
+    return {
+        "rope_scaling_factor": factor if kind == "linear" else 1.0,
+        "rope_scaling": scaling or None,
+    }
+
+
+def _original(metadata: _Metadata) -> int:
+    return metadata.whole(
+        "rope.scaling.original_context_length", metadata.whole("context_length")
+    )
+
+
+def _yarn(metadata: _Metadata, factor: float) -> dict[str, Any]:
+    """llama-context.cpp: the logarithms' factor over that of `yarn_log_multiplier`."""
+    of_scores = mscale(factor)
+    if metadata.get("rope.scaling.yarn_log_multiplier", 0.0):
+        of_scores /= mscale(
+            factor, metadata.positive("rope.scaling.yarn_log_multiplier")
+        )
+    for key in ("rope.scaling.attn_factor", "rope.scaling.yarn_attn_factor"):
+        of_scores *= metadata.positive(key, 1.0)
+    extended = metadata.get("rope.scaling.yarn_ext_factor", 1.0)
+    if extended not in (1.0, -1.0):  # -1: as it comes
+        metadata.faults.append(
+            f"{metadata.prefix}rope.scaling.yarn_ext_factor = {shown(extended)} is not "
+            "supported; 1 is"
+        )
+    return {
+        "type": "yarn",
+        "factor": factor,
+        "original_context_length": _original(metadata),
+        "beta_fast": metadata.positive("rope.scaling.yarn_beta_fast", 32.0),
+        "beta_slow": metadata.positive("rope.scaling.yarn_beta_slow", 1.0),
+        "attention_factor": of_scores,
+    }

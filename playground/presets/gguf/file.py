@@ -32,10 +32,11 @@ from playground.presets.errors import LoadError, shown
 READABLE_TYPES = frozenset([
     "F32", "F16", "BF16", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "Q2_K", "Q3_K",
     "Q4_K", "Q5_K", "Q6_K", "IQ1_S", "IQ1_M", "IQ2_XXS", "IQ2_XS", "IQ2_S", "IQ3_XXS",
-    "IQ3_S", "IQ4_NL", "IQ4_XS", "TQ1_0", "TQ2_0",
+    "IQ3_S", "IQ4_NL", "IQ4_XS", "TQ1_0", "TQ2_0", "MXFP4",
 ])
 # fmt: on
 
+_MAGIC = b"GGUF"
 _MAX_KEY_BYTES = 65_535  # the format's own bound
 _MAX_DIMENSIONS = 4
 # (Smallest bytes of) a key, its type and a value; a name, one dimension and the rest.
@@ -55,8 +56,12 @@ _ELEMENTS_AT_ONCE = 1 << 16
 
 @dataclass(frozen=True, kw_only=True)
 class TensorInfo:
-    """Where a tensor lies. `shape` is NumPy's order: the last dimension is adjacent."""
+    """Where a tensor lies, and in which file.
 
+    `shape` is NumPy's order: the last dimension is adjacent.
+    """
+
+    file: Path
     name: str
     shape: tuple[int, ...]
     type: GGMLQuantizationType
@@ -81,25 +86,34 @@ class GGUFFile:
         """The tensor's values. Raises LoadError if the file has become shorter."""
         info = self.tensors[name]
         try:
-            raw = np.fromfile(self.path, np.uint8, info.num_bytes, offset=info.offset)
+            raw = np.fromfile(info.file, np.uint8, info.num_bytes, offset=info.offset)
         except OSError as error:
-            raise LoadError(f"{self.path.name}: {error}") from error
+            raise LoadError(f"{info.file.name}: {error}") from error
         if raw.size != info.num_bytes:
             raise LoadError(
-                f"{self.path.name}: the file changed while it was loading (tensor "
+                f"{info.file.name}: the file changed while it was loading (tensor "
                 f"{name!r} is cut off). Load it again."
             )
         values = _values(raw, info.type)
         if values is None:
             raise LoadError(
-                f"{self.path.name} is damaged: tensor {name!r} has values that are no "
+                f"{info.file.name} is damaged: tensor {name!r} has values that are no "
                 "finite numbers. Download or convert it again."
             )
         return values.reshape(info.shape)
 
 
+def is_gguf(path: Path) -> bool:
+    """Whether a file begins as GGUF files do, whatever it is called."""
+    try:
+        with path.open("rb") as file:
+            return file.read(4) == _MAGIC
+    except OSError:
+        return False
+
+
 def open_gguf(path: Path) -> GGUFFile:
-    """Reads the header of a GGUF file and checks that all its tensors lie inside it.
+    """Reads the header of one GGUF file and checks that its tensors lie inside it.
 
     Raises:
         LoadError: Not a file, not GGUF, another version, or damaged; says where.
@@ -169,10 +183,10 @@ class _Header:
         )
 
     def _start(self) -> tuple[int, int]:
-        if self._data[:4] != b"GGUF":
+        if self._data[:4] != _MAGIC:
             raise LoadError(
                 f"{self._path.name} is not a GGUF file: it starts with "
-                f"{self._data[:4]!r} instead of b'GGUF'. Choose a .gguf model file."
+                f"{self._data[:4]!r} instead of {_MAGIC!r}. Choose a .gguf model file."
             )
         self._at = 4
         version = self._number(_U32, "the version")
@@ -236,7 +250,12 @@ class _Header:
         known = self._tensor_type(name, type_)
         num_bytes = self._num_bytes(name, shape, known)
         return TensorInfo(
-            name=name, shape=shape, type=known, offset=offset, num_bytes=num_bytes
+            file=self._path,
+            name=name,
+            shape=shape,
+            type=known,
+            offset=offset,
+            num_bytes=num_bytes,
         )
 
     def _tensor_type(self, name: str, type_: int) -> GGMLQuantizationType:

@@ -5,8 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from playground.presets.checkpoint import Checkpoint, Description
-from playground.presets.huggingface.config import config_from_huggingface
-from playground.presets.huggingface.rules import is_harmless, rules
+from playground.presets.errors import LoadError, listed
+from playground.presets.huggingface.config import (
+    config_from_huggingface,
+    unread_keys,
+)
+from playground.presets.huggingface.rules import sort_tensors, todays_name
 from playground.presets.huggingface.safetensors_files import (
     READABLE_TYPES,
     open_safetensors,
@@ -15,6 +19,7 @@ from playground.presets.huggingface.safetensors_files import (
 from playground.presets.huggingface.tokenizer import tokenizer_from_folder
 from playground.presets.rule import num_bytes, require_layers
 from playground.presets.shards import check_stored
+from playground.presets.tensor_names import HUGGING_FACE, MISTRAL
 
 
 def load_huggingface(folder: Path, values: dict[str, Any], name: str) -> Checkpoint:
@@ -29,16 +34,7 @@ def load_huggingface(folder: Path, values: dict[str, Any], name: str) -> Checkpo
         LoadError: What is wrong with it, all faults of a file at once.
     """
     config = config_from_huggingface(values, name)
-    stored = open_safetensors(folder)
-    found = {tensor: info for tensor, info in stored.items() if not is_harmless(tensor)}
-    require_layers("num_hidden_layers", config["num_layers"], found, name)
-    table = rules(config)
-    check_stored(found, table, name, READABLE_TYPES)
-    return Checkpoint(
-        **vars(_described(folder, values, name, config)),
-        tensors=partial(read_tensors, found, table),
-        num_bytes=num_bytes(table),
-    )
+    return with_weights(folder, _described(folder, values, name, config))
 
 
 def describe_huggingface(
@@ -48,11 +44,47 @@ def describe_huggingface(
     return _described(folder, values, name, config_from_huggingface(values, name))
 
 
+def with_weights(folder: Path, described: Description) -> Checkpoint:
+    """The model with the safetensors of its folder, by either's names for them.
+
+    Raises LoadError for tensors that are not those of its configuration.
+    """
+    config, name = described.config, described.name
+    stored = open_safetensors(folder)
+    require_layers("the number of layers", config["num_layers"], stored, name)
+    is_mistrals = MISTRAL.outside[0] in stored
+    names = MISTRAL if is_mistrals else HUGGING_FACE
+    tensors = sort_tensors(
+        stored,
+        names,
+        tied=config["tie_word_embeddings"],
+        known_as=str if is_mistrals else todays_name,
+    )
+    if tensors.faults:
+        raise LoadError(f"The tensors of {name}:{listed(tensors.faults)}")
+    found = {known: stored[theirs] for known, theirs in tensors.names.items()}
+    table = names.rules(config)
+    check_stored(found, table, name, READABLE_TYPES)
+    if tensors.aside:
+        what = f"{len(tensors.aside)} tensors for pictures or sound are left out"
+        described = described.with_note(f"Text only: {what}")
+    return Checkpoint(
+        **vars(described),
+        tensors=partial(read_tensors, found, table, tensors.names),
+        num_bytes=num_bytes(table),
+    )
+
+
 def _described(
     folder: Path, values: dict[str, Any], name: str, config: dict[str, Any]
 ) -> Description:
+    unread = unread_keys(values, name)
+    said = f"Keys of config.json that change nothing: {', '.join(unread)[:400]}"
     return Description(
         name=name,
         config=config,
-        tokenizer=tokenizer_from_folder(folder, values, config["vocabulary_size"]),
+        read_tokenizer=partial(
+            tokenizer_from_folder, folder, values, config["vocabulary_size"]
+        ),
+        notes=(said,) if unread else (),
     )

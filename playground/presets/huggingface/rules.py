@@ -1,62 +1,80 @@
-"""Which tensor of Hugging Face's layout becomes which variable, and how.
+"""Which tensor of a safetensors folder is which: the names that programs have written.
 
-Matrices are (out, in) there and here, and rope turns halves in both: only the
-vocabulary head is transposed.
+Today's are `HUGGING_FACE` in `tensor_names`. Before them, or around them, files have:
+
+    layers.0...                          a model that was saved without its head
+    language_model.model.layers.0...     the text part of one that sees or hears
+    model.language_model.layers.0...     the same, as some programs wrote it
+    ...rotary_emb.inv_freq               frequencies, which follow from config.json
+    lm_head.weight                       beside tied embeddings, which it repeats
+    vision_tower... and its kind         what is not about text
 """
 
 import re
-from typing import Any
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 
-import numpy as np
+from playground.presets.tensor_names import TensorNames
 
-from playground.presets.rule import Rule, Shape, unchanged
-from playground.presets.variables import name_in_file, variables
-
-_OUTSIDE_LAYERS = {
-    "token_embedding/embeddings": "model.embed_tokens.weight",
-    "sequence_output_layernorm/scale": "model.norm.weight",
-}
-_HEAD = "token_embedding/reverse_embeddings"
-_IN_EACH_LAYER = {
-    "self_attention_layernorm/scale": "input_layernorm.weight",
-    "self_attention/query/kernel": "self_attn.q_proj.weight",
-    "self_attention/key/kernel": "self_attn.k_proj.weight",
-    "self_attention/value/kernel": "self_attn.v_proj.weight",
-    "self_attention/attention_output/kernel": "self_attn.o_proj.weight",
-    "feedforward_layernorm/scale": "post_attention_layernorm.weight",
-    "feedforward_gate_dense/kernel": "mlp.gate_proj.weight",
-    "feedforward_intermediate_dense/kernel": "mlp.up_proj.weight",
-    "feedforward_output_dense/kernel": "mlp.down_proj.weight",
-}
-# Old checkpoints store the rotary frequencies, which follow from the configuration.
-_FREQUENCIES = re.compile(r"model\.layers\.\d+\.self_attn\.rotary_emb\.inv_freq")
+_BUFFER = re.compile(
+    r".*\.(rotary_emb\.(inv_freq|cos_cached|sin_cached)|masked_bias|attn\.bias)"
+)
+_NOT_TEXT = re.compile(
+    r"(model\.)?(vision_tower|vision_model|vision_encoder|vision_language_adapter|"
+    r"multi_modal_projector|audio_tower|patch_merger|pre_mm_projector_norm|mm_\w+)\..*"
+)
+_TEXT_PART = re.compile(r"(model\.)?language_model\.(model\.)?(lm_head\.)?")
+_WITHOUT_MODEL = ("embed_tokens.", "layers.", "norm.", "rotary_emb.")
 
 
-def rules(config: dict[str, Any]) -> list[Rule]:
-    """The whole table for a model of this configuration."""
-    return [_rule(path, shape) for path, shape in variables(config).items()]
+@dataclass
+class Sorted:
+    """The name by which a tensor is looked for -> the file's, and what else there is.
 
-
-def is_harmless(tensor: str) -> bool:
-    """Whether a tensor that no rule reads changes nothing."""
-    return _FREQUENCIES.fullmatch(tensor) is not None
-
-
-def _rule(path: str, shape: Shape) -> Rule:
-    if path == _HEAD:
-        return Rule(
-            tensor="lm_head.weight",
-            shape=shape[::-1],
-            path=path,
-            transform=np.transpose,
-        )
-    return Rule(tensor=_tensor(path), shape=shape, path=path, transform=unchanged)
-
-
-def _tensor(path: str) -> str:
+    `aside` are not about text, `faults` names that mean one tensor twice.
     """
-    >>> _tensor("transformer_layer_3/feedforward_layernorm/scale")
-    'model.layers.3.post_attention_layernorm.weight'
+
+    names: dict[str, str] = field(default_factory=dict)
+    aside: list[str] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+
+
+def sort_tensors(
+    found: Iterable[str],
+    names: TensorNames,
+    *,
+    tied: bool,
+    known_as: Callable[[str], str] = str,
+) -> Sorted:
+    """Which of the tensors is which. With `tied` embeddings no head is read."""
+    out = Sorted()
+    for name in found:
+        if _NOT_TEXT.fullmatch(name):
+            out.aside.append(name)
+            continue
+        known = known_as(name)
+        if is_buffer(known) or (tied and known == names.head):
+            continue
+        if known in out.names:
+            out.faults.append(f"{name} and {out.names[known]} are the same tensor")
+        out.names[known] = name
+    return out
+
+
+def todays_name(name: str) -> str:
     """
-    in_layer = "model.layers.{}.{}".format
-    return name_in_file(path, _OUTSIDE_LAYERS, _IN_EACH_LAYER, in_layer)
+    >>> todays_name("language_model.model.layers.3.input_layernorm.weight")
+    'model.layers.3.input_layernorm.weight'
+    >>> todays_name("language_model.lm_head.weight")
+    'lm_head.weight'
+    >>> todays_name("layers.3.input_layernorm.weight")
+    'model.layers.3.input_layernorm.weight'
+    """
+    if part := _TEXT_PART.match(name):
+        name = f"{part[3] or ''}{name[part.end() :]}"
+    return f"model.{name}" if name.startswith(_WITHOUT_MODEL) else name
+
+
+def is_buffer(name: str) -> bool:
+    """Whether a tensor is no weight, but follows from the configuration."""
+    return _BUFFER.fullmatch(f".{name}") is not None

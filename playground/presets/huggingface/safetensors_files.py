@@ -4,7 +4,7 @@ The `safetensors` package checks each file's header: its length, and that the te
 fill the file exactly. Here the shards and their index are compared.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,13 +13,14 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 
 from playground.presets.errors import LoadError, listed, shown
+from playground.presets.huggingface.rules import is_buffer
 from playground.presets.rule import Rule, Values, require_finite
 from playground.presets.shards import Stored, read_weight_map, shard_names
 
-WEIGHTS = "model.safetensors"
-INDEX = "model.safetensors.index.json"
+# Hugging Face's name for the weights, and Mistral's own; each may have an index.
+WEIGHTS, MISTRALS_WEIGHTS = "model.safetensors", "consolidated.safetensors"
 PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
-READABLE_TYPES = ("F32", "F16", "BF16")
+READABLE_TYPES = ("F32", "F16", "BF16", "F64")
 
 
 def open_safetensors(folder: Path) -> dict[str, Stored]:
@@ -29,19 +30,20 @@ def open_safetensors(folder: Path) -> dict[str, Stored]:
         LoadError: No such files, a shard that is missing or lies elsewhere, a tensor
             twice or in another shard than the index says; all of it at once.
     """
-    if (folder / WEIGHTS).is_file():
-        return _tensors(folder / WEIGHTS)
-    if not (folder / INDEX).is_file():
-        raise LoadError(_no_weights(folder))
-    return _sharded(folder)
+    for weights in (WEIGHTS, MISTRALS_WEIGHTS):
+        if (folder / weights).is_file():
+            return _tensors(folder / weights)
+        if (folder / (index := f"{weights}.index.json")).is_file():
+            return _sharded(folder, index)
+    raise LoadError(_no_weights(folder))
 
 
 def _no_weights(folder: Path) -> str:
     pickles = sorted(path.name for kind in PICKLES for path in folder.glob(kind))
     if not pickles:
         return (
-            f"{str(folder)!r} has no weights: neither {WEIGHTS} nor {INDEX}. "
-            "Download it again, with those files."
+            f"{str(folder)!r} has no weights: neither {WEIGHTS} nor "
+            f"{WEIGHTS}.index.json. Download it again, with those files."
         )
     return (
         f"{str(folder)!r} has its weights only as {shown(', '.join(pickles))}. Such "
@@ -51,9 +53,15 @@ def _no_weights(folder: Path) -> str:
     )
 
 
-def _sharded(folder: Path) -> dict[str, Stored]:
-    places = read_weight_map(folder, INDEX)
-    files = shard_names(folder, INDEX, places.values(), ".safetensors")
+def _sharded(folder: Path, index: str) -> dict[str, Stored]:
+    places = read_weight_map(folder, index)
+    # Rotary frequencies may be in the index alone: they are not read.
+    places = {
+        name: file
+        for name, file in places.items()
+        if not (is_buffer(name) and not (folder / str(file)).is_file())
+    }
+    files = shard_names(folder, index, places.values(), ".safetensors")
     faults: list[str] = []
     found: dict[str, Stored] = {}
     for file in files:
@@ -64,7 +72,8 @@ def _sharded(folder: Path) -> dict[str, Stored]:
     faults += [
         f"{shown(name)} should be in {file}"
         for name, file in places.items()
-        if name not in found or found[name].file.name != file
+        if (name not in found and not is_buffer(name))
+        or (name in found and found[name].file.name != file)
     ]
     faults += [
         f"{shown(name)} is in {info.file.name}, which the index does not say"
@@ -72,7 +81,7 @@ def _sharded(folder: Path) -> dict[str, Stored]:
         if name not in places
     ]
     if faults:
-        raise LoadError(f"{INDEX} does not fit the shards:{listed(faults)}")
+        raise LoadError(f"{index} does not fit the shards:{listed(faults)}")
     return found
 
 
@@ -99,19 +108,23 @@ def _opened(file: Path) -> Iterator[Any]:
 
 
 def read_tensors(
-    found: dict[str, Stored], table: list[Rule]
+    found: dict[str, Stored], table: list[Rule], names: Mapping[str, str]
 ) -> Iterator[tuple[str, Values]]:
-    """(our path, values), one after the other; a file is opened for each."""
+    """(our path, values), one after the other; a file is opened for each.
+
+    `names` are the tensors' in the files.
+    """
     for rule in table:
         info = found[rule.tensor]
         with _opened(info.file) as tensors:
-            stored = tensors.get_tensor(rule.tensor)
+            stored = tensors.get_tensor(names[rule.tensor])
         if stored.shape != info.shape:
             raise LoadError(
                 f"{info.file.name}: the file changed while it was loading (tensor "
                 f"{rule.tensor!r} has another shape). Load it again."
             )
         # bfloat16 is the upper half of float32, so no bit is lost.
-        values = stored.astype(np.float32, copy=False)
+        with np.errstate(over="ignore"):  # of float64: it is not finite then
+            values = stored.astype(np.float32, copy=False)
         require_finite(values, rule.tensor, info.file.name)
         yield rule.path, rule.transform(values)

@@ -9,7 +9,7 @@ files.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,7 @@ from playground.presets.vocabulary import (
     extended_proto,
 )
 from playground.tokenizers import ByteLevelBPETokenizer, MistralTokenizer, Tokenizer
+from playground.tokenizers.builtin_templates import BUILT_IN
 
 _BYTE_TOKENS = [f"<0x{byte:02X}>" for byte in range(256)]
 
@@ -82,9 +83,11 @@ def tokenizer_from_folder(
     )
     try:
         if (path / "tokenizer.model").is_file():
-            return _from_model(folder)
+            return _from_model(folder, path / "tokenizer.model")
         if (path / "tekken.json").is_file():
             return _from_tekken(folder)
+        if versions := sorted(path.glob("tokenizer.model.v*")):
+            return _from_model(folder, versions[-1])
         if (path / "tokenizer.json").is_file():
             return _from_json(folder)
     except ValueError as error:
@@ -97,10 +100,10 @@ def tokenizer_from_folder(
     )
 
 
-def _from_model(folder: _Folder) -> Tokenizer:
+def _from_model(folder: _Folder, file: Path) -> Tokenizer:
     """SentencePiece's file, with the tokens that were added to it later."""
     proto, tokens = extended_proto(
-        read_small_file(folder.path / "tokenizer.model"),
+        read_small_file(file),
         _added_tokens(folder),
         folder.vocabulary_size,
     )
@@ -153,6 +156,7 @@ def _has_these_words(folder: _Folder, words: Mapping[int, str]) -> bool:
 
 def _from_json(folder: _Folder) -> Tokenizer:
     found = parse_tokenizer_json(read_json(folder.path / "tokenizer.json"))
+    found = replace(found, added=_within(folder, found.added))
     tokens = complete(found.tokens, found.added, folder.vocabulary_size)
     if found.pre_tokenizer is None:
         proto = _proto(found, tokens)
@@ -204,8 +208,17 @@ def _sentencepiece(
     )
 
 
+def _within(folder: _Folder, added: list[AddedToken]) -> list[AddedToken]:
+    """Those that the embedding has a row for; the model knows no other."""
+    return [token for token in added if token.id < folder.vocabulary_size]
+
+
 def _added_tokens(folder: _Folder) -> list[AddedToken]:
     """From the first place that has them; they are the same in all."""
+    return _within(folder, _all_added_tokens(folder))
+
+
+def _all_added_tokens(folder: _Folder) -> list[AddedToken]:
     whole = read_optional_json(folder.path / "tokenizer.json")
     if "added_tokens" in whole:
         return added_tokens(whole)
@@ -267,6 +280,8 @@ def _id(folder: _Folder, tokens: list[str], name: str, default: str = "") -> int
     if isinstance(spelt, dict):
         spelt = spelt.get("content")
     if spelt is not None:
+        if name == "pad" and spelt not in tokens:
+            return None  # it lies beyond the embedding, where nobody reads it
         if spelt not in tokens:
             raise ValueError(f"its {name}_token {shown(spelt)} is not in it")
         return tokens.index(spelt)
@@ -280,11 +295,13 @@ def _numbered(folder: _Folder, key: str) -> list[int]:
     value = folder.generation.get(key)
     value = folder.config.get(key) if value is None else value
     ids = value if isinstance(value, list) else [] if value is None else [value]
+    ids = [id_ for id_ in ids if id_ != -1]  # some programs write -1 for none
+    size = folder.vocabulary_size
+    if key == "pad_token_id":  # beyond the embedding it is never given to the model
+        ids = [id_ for id_ in ids if type(id_) is int and id_ < size]
     for id_ in ids:
-        if type(id_) is not int or not 0 <= id_ < folder.vocabulary_size:
-            raise ValueError(
-                f"{key} must be ids below {folder.vocabulary_size}, got {shown(value)}"
-            )
+        if type(id_) is not int or not 0 <= id_ < size:
+            raise ValueError(f"{key} must be ids below {size}, got {shown(value)}")
     return ids
 
 
@@ -312,10 +329,25 @@ def _chat_template(folder: _Folder) -> str | None:
     file = folder.path / "chat_template.jinja"
     if file.is_file():
         return read_text(file)
-    template = folder.settings.get("chat_template")
+    of_file = read_optional_json(folder.path / "chat_template.json")
+    template = of_file.get("chat_template", folder.settings.get("chat_template"))
     if isinstance(template, list) and all(isinstance(t, dict) for t in template):
-        by_name = {str(t.get("name")): t.get("template") for t in template}
-        template = by_name.get("default")
+        template = {str(t.get("name")): t.get("template") for t in template}
+    if isinstance(template, dict):
+        template = template.get("default")
     if template is not None and not isinstance(template, str):
         raise ValueError("chat_template in tokenizer_config.json must be a text")
-    return template
+    return _mistrals_template(folder) if template is None else template
+
+
+def _mistrals_template(folder: _Folder) -> str | None:
+    """Mistral's own folders have none: it follows from their tokenizer's version."""
+    if not (folder.path / "params.json").is_file():
+        return None
+    if (folder.path / "tekken.json").is_file():
+        config = read_json(folder.path / "tekken.json").get("config")
+        version = config.get("version") if isinstance(config, dict) else None
+        return BUILT_IN["mistral-v3-tekken" if version == "v3" else "mistral-v7-tekken"]
+    versions = sorted(path.suffix for path in folder.path.glob("tokenizer.model.v*"))
+    last = versions[-1][:3] if versions else ".v1"
+    return BUILT_IN[f"mistral-{last[1:]}" if last != ".v2" else "mistral-v1"]

@@ -238,7 +238,8 @@ def sentencepiece_scores(
     """Scores with which SentencePiece joins what these merges join, in their order.
 
     SentencePiece joins any neighbours that are a token together; merges must be listed.
-    So every way to make a token has to be listed, one after the other.
+    So every way to make a token has to be listed, one after the other. Merges that make
+    a special token never happen, as those are cut out of a text first.
 
     Args:
         tokens: Ordinary tokens only, neither special ones nor those for bytes.
@@ -247,8 +248,9 @@ def sentencepiece_scores(
     Raises:
         ValueError: SentencePiece cannot do the same as these merges.
     """
-    made = [token for token, _ in groupby(left + right for left, right in merges)]
     known = set(tokens)
+    merges = [(a, b) for a, b in merges if {a, b, a + b} <= known]
+    made = [token for token, _ in groupby(left + right for left, right in merges)]
     order = {token: place for place, token in enumerate(made)}
     cuts = ((token, at) for token in known for at in range(1, len(token)))
     possible = {

@@ -76,7 +76,9 @@ def _described(folder: Path, name: str, config: dict[str, Any]) -> Description:
     return Description(
         name=name,
         config=config,
-        tokenizer=_tokenizer(folder, config["vocabulary_size"], adds_start_token),
+        read_tokenizer=partial(
+            _tokenizer, folder, config["vocabulary_size"], adds_start_token
+        ),
         preprocessor=preprocessor,
     )
 

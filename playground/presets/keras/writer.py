@@ -76,6 +76,12 @@ def write_keras_backbone(
     It is all that keras-hub's `MistralBackbone.from_preset` reads. Arguments and errors
     as in `write_keras_preset`.
     """
+    lacking = [key for key in ("rope_scaling", "layer_windows") if config.get(key)]
+    if lacking:
+        raise ValueError(
+            f"keras-hub's Mistral has no {' and no '.join(lacking)}, and this model "
+            "would say something else without. Keep it as `model.save` writes it."
+        )
     config = _with_head_dim(config)
     weights = folder / names.WEIGHTS_FILE
     part = weights.with_suffix(".part")
