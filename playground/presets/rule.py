@@ -44,7 +44,7 @@ def require_layers(
     """
     if num_layers > len(found):
         raise LoadError(
-            f"config.json of {name} says {key} = {num_layers}, but there are only "
+            f"{name} says {key} = {num_layers}, but there are only "
             f"{len(found)} tensors. Download it again."
         )
 

@@ -11,6 +11,7 @@ is four letters, and only the template's own "</s>" is the token.
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import date
 from functools import lru_cache
 from typing import Any
@@ -108,8 +109,9 @@ def chat_prompt(
     }
     if (pad := tokenizer.pad_token_id) is not None:
         values["pad_token"] = tokenizer.id_to_token(pad)
-    if "<unk>" in tokenizer.get_vocabulary():
-        values["unk_token"] = "<unk>"
+    with suppress(ValueError):
+        unknown = tokenizer.token_to_id("<unk>")
+        values["unk_token"] = tokenizer.id_to_token(unknown)
     contents = [message.get("content", "") for message in messages]
     names = [set(tokenizer.mark_places(content)) for content in contents]
     # The ends too, so that no name is made of typed and template's text; unless the

@@ -59,11 +59,16 @@ def check(folder: Path, name: str) -> MistralCausalLM:
     return model
 
 
-@pytest.mark.parametrize("name", [n for n in CONFIGS if n != "llama_dynamic"])
-def test_logits_are_those_of_transformers_and_decoding_is_one_prefill(name, tmp_path):
-    model = check(folder_of(tmp_path, name), name)
-    # In chunks of 4 and 1 through rings that wrap, in a text longer than the window.
-    programs = Programs(model, chunks=(2, 4), first_slots=8)
+@pytest.mark.parametrize("name", CONFIGS)
+def test_logits_are_those_of_transformers(name, tmp_path):
+    check(folder_of(tmp_path, name), name)
+
+
+@pytest.mark.parametrize("name", ["mistral_window", "ministral", "ministral3"])
+def test_decoding_past_the_window_is_one_prefill(name, tmp_path):
+    model = model_of(folder_of(tmp_path, name))
+    # In chunks of 4 and 1, in a text that is longer than window and ring.
+    programs = Programs(model, chunks=(2, 4), first_slots=64)
     prompt = token_ids()[:17].tolist()
     request = Request(
         token_ids=tuple(prompt),
@@ -73,13 +78,8 @@ def test_logits_are_those_of_transformers_and_decoding_is_one_prefill(name, tmp_
         stop_token_ids=frozenset(),
     )
     made = [each.token_id for each in decode(programs, request) if type(each) is Step]
-    text = np.array([prompt + made])
-    logits = np.asarray(model.score(text))[0]
+    logits = np.asarray(model.score(np.array([prompt + made])))[0]
     assert made == logits[len(prompt) - 1 : -1].argmax(axis=-1).tolist()
-
-
-def test_a_dynamic_rope_depends_on_the_length_beyond_the_context(tmp_path):
-    check(folder_of(tmp_path, "llama_dynamic"), "llama_dynamic")
 
 
 def test_a_ring_for_each_distinct_window(tmp_path):
@@ -380,3 +380,18 @@ def test_a_folder_without_a_model_says_what_it_holds(tmp_path):
     (tmp_path / "adapter_config.json").write_text("{}")
     with pytest.raises(LoadError, match=r"LoRA adapter.*its base"):
         resolve(str(tmp_path))
+
+
+def test_where_the_base_of_rope_is_said():
+    sizes = {"hidden_size": 64, "num_hidden_layers": 3, "num_attention_heads": 8}
+    said = {"model_type": "mistral", "vocab_size": 61, **sizes}
+
+    def base(**changes: Any) -> float:
+        return config_from_huggingface({**said, **changes}, "it")["rope_max_wavelength"]
+
+    assert base() == 10_000
+    assert base(rope_theta=5.0) == base(rope_theta=5.0, rope_scaling=None) == 5
+    # A section's own goes before, and rope_scaling before rope_parameters.
+    assert base(rope_theta=5.0, rope_parameters={"rope_theta": 6.0}) == 6
+    assert base(rope_scaling={"rope_theta": 7.0}, rope_parameters={"a": 1}) == 7
+    assert base(model_type="ministral3") == 1_000_000

@@ -54,7 +54,7 @@ def _with_divisors(config: dict[str, Any], file: GGUFFile) -> dict[str, Any]:
             f"[{config['head_dim'] // 2}]. Convert the model again."
         )
     divisors = file.read(_DIVISORS)
-    scaling = config["rope_scaling"] or {}
+    scaling = config.get("rope_scaling", {})
     if np.all(divisors == 1):
         return config
     if divisors.min() <= 0 or scaling.get("type", "default") != "default":

@@ -220,6 +220,12 @@ def _rope_scaling(metadata: _Metadata) -> dict[str, Any]:
             "supported; none, linear and yarn are"
         )
     scaling = _yarn(metadata, factor) if kind == "yarn" else {}
+    for key in ("rope.scaling.attn_factor", "rope.scaling.yarn_attn_factor"):
+        if kind != "yarn" and metadata.get(key, 1.0) != 1:
+            metadata.faults.append(
+                f"{metadata.prefix}{key} = {shown(metadata.get(key))} without yarn is "
+                "not supported"
+            )
     if metadata.get("attention.temperature_scale", 0.0):
         scaling = {
             "type": "default",
@@ -229,7 +235,7 @@ def _rope_scaling(metadata: _Metadata) -> dict[str, Any]:
         }
     return {
         "rope_scaling_factor": factor if kind == "linear" else 1.0,
-        "rope_scaling": scaling or None,
+        **({"rope_scaling": scaling} if scaling else {}),
     }
 
 

@@ -5,7 +5,7 @@ unless config.json says otherwise (configuration_*.py in transformers 5.23).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 REQUIRED = ("hidden_size", "num_hidden_layers", "num_attention_heads", "vocab_size")
@@ -24,7 +24,7 @@ class Family:
 
     defaults: Mapping[str, Any]
     only: Mapping[str, tuple[Any, ...]]
-    rope: Mapping[str, Any]
+    rope: Mapping[str, Any] = field(default_factory=dict)
     scales_queries: bool = False
 
     @property
@@ -42,7 +42,6 @@ _COMMON = {
     "sliding_window": 4096,
 }
 _ONLY = {"hidden_act": ("silu", "swish")}
-_ROPE = {"rope_theta": 10_000.0}
 _LLAMA = {
     **_COMMON,
     "num_key_value_heads": None,
@@ -52,15 +51,12 @@ _LLAMA = {
 del _LLAMA["sliding_window"]
 
 FAMILIES: dict[str, Family] = {
-    "mistral": Family(defaults=_COMMON, only=_ONLY, rope=_ROPE),
+    "mistral": Family(defaults=_COMMON, only=_ONLY),
     "llama": Family(
         defaults=_LLAMA,
         only={**_ONLY, "attention_bias": (False, None), "mlp_bias": (False, None)},
-        rope=_ROPE,
     ),
-    "ministral": Family(
-        defaults={**_COMMON, "layer_types": None}, only=_ONLY, rope=_ROPE
-    ),
+    "ministral": Family(defaults={**_COMMON, "layer_types": None}, only=_ONLY),
     "ministral3": Family(
         defaults={
             **_COMMON,

@@ -34,7 +34,8 @@ def load_huggingface(folder: Path, values: dict[str, Any], name: str) -> Checkpo
         LoadError: What is wrong with it, all faults of a file at once.
     """
     config = config_from_huggingface(values, name)
-    return with_weights(folder, _described(folder, values, name, config))
+    described = _described(folder, values, name, config)
+    return with_weights(folder, described, "num_hidden_layers")
 
 
 def describe_huggingface(
@@ -44,14 +45,15 @@ def describe_huggingface(
     return _described(folder, values, name, config_from_huggingface(values, name))
 
 
-def with_weights(folder: Path, described: Description) -> Checkpoint:
+def with_weights(folder: Path, described: Description, layers_key: str) -> Checkpoint:
     """The model with the safetensors of its folder, by either's names for them.
 
-    Raises LoadError for tensors that are not those of its configuration.
+    `layers_key` is what the file of sizes calls the number of layers. Raises LoadError
+    for tensors that are not those of its configuration.
     """
     config, name = described.config, described.name
     stored = open_safetensors(folder)
-    require_layers("the number of layers", config["num_layers"], stored, name)
+    require_layers(layers_key, config["num_layers"], stored, name)
     is_mistrals = MISTRAL.outside[0] in stored
     names = MISTRAL if is_mistrals else HUGGING_FACE
     tensors = sort_tensors(

@@ -12,6 +12,7 @@ from playground.presets.checked import Checked
 from playground.presets.errors import shown
 from playground.presets.huggingface.families import Family
 
+_BASE = 10_000.0
 _KINDS = ("default", "linear", "dynamic", "yarn", "llama3")
 
 
@@ -30,8 +31,7 @@ def rope_of(found: Checked, family: Family) -> dict[str, Any]:
         prefix=f"{key}.",
         faults=found.faults,
     )
-    base = found.get("rope_theta", family.rope["rope_theta"])
-    base = rope.positive("rope_theta", base)
+    base = rope.positive("rope_theta", found.get("rope_theta", _BASE))
     kind = rope.get("rope_type", rope.get("type", "default"))
     if kind not in ("none", *_KINDS):
         found.faults.append(
@@ -41,13 +41,14 @@ def rope_of(found: Checked, family: Family) -> dict[str, Any]:
     partial = rope.get("partial_rotary_factor", found.get("partial_rotary_factor", 1.0))
     if kind in _KINDS[1:] and partial != 1:
         found.faults.append(
-            f"partial_rotary_factor = {shown(partial)} is not supported"
+            f"partial_rotary_factor = {shown(partial)} with {key} is not supported"
         )
     factor = rope.positive("factor") if kind == "linear" else 1.0
+    scaling = _scaling(kind, rope, found, family)
     return {
         "rope_max_wavelength": base,
         "rope_scaling_factor": factor,
-        "rope_scaling": _scaling(kind, rope, found, family) or None,
+        **({"rope_scaling": scaling} if scaling else {}),
     }
 
 

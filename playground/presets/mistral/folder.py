@@ -23,7 +23,7 @@ def load_mistral(folder: Path, values: dict[str, Any], name: str) -> Checkpoint:
     Raises:
         LoadError: What is wrong with it, all faults of a file at once.
     """
-    return with_weights(folder, describe_mistral(folder, values, name))
+    return with_weights(folder, describe_mistral(folder, values, name), "n_layers")
 
 
 def describe_mistral(folder: Path, values: dict[str, Any], name: str) -> Description:

@@ -62,7 +62,7 @@ def config_from_params(values: Mapping[str, Any], name: str) -> dict[str, Any]:
         "intermediate_dim": found.whole("hidden_dim"),
         "rope_max_wavelength": base,
         "rope_scaling_factor": 1.0,
-        "rope_scaling": _scaling(found) or None,
+        **_scaling(found),
         "layer_norm_epsilon": found.positive("norm_eps"),
         **windows,
         "context_length": found.whole(
@@ -128,7 +128,7 @@ def _scaling(found: Checked) -> dict[str, Any]:
                 f"yarn's = {scaling['original_context_length']} differ"
             )
         scaling["query_beta"] = llama.positive("beta")
-    return {"type": "default", **scaling} if scaling else {}
+    return {"rope_scaling": {"type": "default", **scaling}} if scaling else {}
 
 
 def _part(found: Checked, key: str) -> Checked | None:
