@@ -1,6 +1,7 @@
 """The line under the title that says which model this is."""
 
 import math
+from collections.abc import Sequence
 from html import escape
 
 import jax
@@ -29,7 +30,8 @@ def facts_of(model: MistralCausalLM) -> list[str]:
         f"{_short(_parameters(backbone))} parameters",
         f"{backbone.num_layers} layers",
         heads,
-        _window(backbone.sliding_window, backbone.context_length),
+        _window(backbone.sliding_window, backbone.context_length)
+        + _of_layers(backbone.layer_windows),
         f"{_precision(backbone)} on {_device()}",
         f"{_memory(backbone)} of weights",
     ]
@@ -57,6 +59,14 @@ def _window(window: int | None, context: int | None) -> str:
     if window is not None:
         return f"window {window:,} tokens"
     return "no window" + (f", context {context:,} tokens" if context else "")
+
+
+def _of_layers(windows: Sequence[int | None]) -> str:
+    """In how many layers, where not all have the window."""
+    narrow = sum(window is not None for window in windows)
+    return (
+        "" if narrow in (0, len(windows)) else f" in {narrow} of {len(windows)} layers"
+    )
 
 
 def _short(number: int) -> str:

@@ -10,6 +10,7 @@ Worked example: window 3, 2 layers, the token at 7.
     layers it takes   -  -  -  2  2  1  1  1     - : it never gets there
 """
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -25,13 +26,15 @@ class Window:
     """The window of one run over a model's layers.
 
     `size` counts the tokens that a token sees, itself included; None: all before it.
-    `own` is the model's own window, None if it has none. Raises ValueError unless sizes
-    are positive.
+    `own` is the model's own window, None if it has none. Where layers differ both are
+    those of the widest, and `of_layers` has the window of each, None for all tokens.
+    Raises ValueError unless sizes are positive.
     """
 
     size: int | None
     num_layers: int
     own: int | None = None
+    of_layers: tuple[int | None, ...] = ()
 
     def __post_init__(self) -> None:
         if self.size is not None:
@@ -59,6 +62,20 @@ class Window:
 
     def state(self, num_tokens: int) -> str:
         """Whether it changes anything for a text of this length, in a sentence."""
+        return self._state(num_tokens) + self._where_layers_differ()
+
+    def _where_layers_differ(self) -> str:
+        kinds = Counter(self.of_layers)
+        if len(kinds) < 2:
+            return ""
+        told = (
+            f"{counted(number, 'layer')} {'see' if number > 1 else 'sees'} "
+            f"{'all' if window is None else counted(window, 'token')}"
+            for window, number in kinds.items()
+        )
+        return f" Layers differ: {', '.join(told)}."
+
+    def _state(self, num_tokens: int) -> str:
         if self.size is None:
             return "There is no window: each token sees all before it."
         own = "none" if self.own is None else f"{self.own:,}"
@@ -74,14 +91,25 @@ class Window:
 
 class _Layers(Protocol):
     num_layers: int
-    sliding_window: int | None
+    layer_windows: list[int | None]
+
+    @property
+    def widest_window(self) -> int | None: ...
 
 
 def window_of(backbone: _Layers, wanted: int | None = None) -> Window:
     """The window of a run on this model: the one that was asked for, or its own."""
-    own = backbone.sliding_window
+    own = backbone.widest_window
     size = own if wanted is None else wanted
-    return Window(size=size, num_layers=backbone.num_layers, own=own)
+    return Window(
+        size=size,
+        num_layers=backbone.num_layers,
+        own=own,
+        of_layers=tuple(
+            each if wanted is None else min(wanted, each or wanted)
+            for each in backbone.layer_windows
+        ),
+    )
 
 
 def counted(number: int, noun: str) -> str:

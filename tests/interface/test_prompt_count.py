@@ -18,7 +18,9 @@ def model() -> Any:
     tokenizer = MistralTokenizer(
         mistral_vocabulary("v3"), chat_template=BUILT_IN["mistral-v3"]
     )
-    backbone = SimpleNamespace(sliding_window=None, num_layers=2, context_length=None)
+    backbone = SimpleNamespace(
+        widest_window=None, layer_windows=[None] * 2, num_layers=2, context_length=None
+    )
     return SimpleNamespace(
         text_preprocessor=MistralCausalLMPreprocessor(tokenizer), backbone=backbone
     )

@@ -19,6 +19,7 @@ from playground.presets import LoadError, resolve
 from playground.presets.huggingface import config_from_huggingface
 from playground.presets.tensor_names import GGUF, HUGGING_FACE, MISTRAL
 from playground.samplers import GreedySampler
+from playground.views.window import window_of
 from tests.oracles.family_models import CONFIGS, LENGTH, token_ids, weights
 
 STORED = np.load(Path(__file__).parents[1] / "oracles" / "families.npz")
@@ -395,3 +396,15 @@ def test_where_the_base_of_rope_is_said():
     assert base(rope_theta=5.0, rope_parameters={"rope_theta": 6.0}) == 6
     assert base(rope_scaling={"rope_theta": 7.0}, rope_parameters={"a": 1}) == 7
     assert base(model_type="ministral3") == 1_000_000
+
+
+def test_the_windows_of_layers_are_told(tmp_path):
+    backbone = model_of(folder_of(tmp_path, "ministral")).backbone
+    assert (backbone.sliding_window, backbone.widest_window) == (7, None)
+    assert window_of(backbone).state(40) == (
+        "There is no window: each token sees all before it. Layers differ: 1 layer "
+        "sees all, 2 layers see 7 tokens."
+    )
+    # A run's window bounds all layers.
+    assert window_of(backbone, 9).of_layers == (9, 7, 7)
+    assert window_of(backbone, 5).state(40).count("Layers differ") == 0

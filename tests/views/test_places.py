@@ -67,7 +67,7 @@ LOGITS = np.zeros(20, np.float32)
 
 class Backbone:
     num_layers, num_query_heads, num_key_value_heads, head_dim = 2, 4, 2, 8
-    compute_dtype, sliding_window = "float32", 5
+    compute_dtype, widest_window, layer_windows = "float32", 5, [5, 5]
 
 
 def of_many(function: Callable[..., Any], name: str) -> Callable[..., Any]:
