@@ -49,7 +49,9 @@ def change(preset):
 
 def refusal(folder) -> str:
     with pytest.raises(LoadError) as caught:
-        list(resolve(str(folder)).tensors())
+        found = resolve(str(folder))
+        _ = found.tokenizer
+        list(found.tensors())
     return str(caught.value)
 
 
