@@ -259,7 +259,7 @@ def test_what_is_held_back_is_not_lost_if_nothing_follows(
 
 def test_draws_are_numbered_on_if_an_answers_beginning_is_left_out() -> None:
     request = make_request(
-        SimpleNamespace(vocabulary_size=300, sliding_window=None, context_length=16),
+        SimpleNamespace(vocabulary_size=300, widest_window=None, context_length=16),
         None,
         [1, 5, 6],
         sampler=GreedySampler(),

@@ -29,7 +29,7 @@ class Block:
     """What was drawn in some steps of the same rows, and its records once measured."""
 
     def __init__(self, programs: Programs, values: ChainValues) -> None:
-        self._programs = programs
+        self._programs: Programs | None = programs
         self._values = values
         self._draws: list[Draw] = []
         self._places: list[int] = []
@@ -47,6 +47,7 @@ class Block:
                 return []
             first = len(self._draws) * len(wanted)
             self._draws.append(draw)
+            assert self._programs is not None  # it is open
             most = self._programs.measured_together(draw)
             self._is_open = len(self._draws) < most
             pairs = list(enumerate(wanted, first))
@@ -72,12 +73,13 @@ class Block:
             if self._record is None:
                 with self._adding:
                     self._is_open = False
+                assert self._programs is not None
                 record = self._programs.measure(self._draws, self._values, self._places)
                 columns: Iterator[Any] = map(np.asarray, record)
                 self._record = Record(
                     *(each.tolist() if each.ndim == 1 else each for each in columns)
                 )
-                self._draws = []
+                self._draws, self._programs = [], None  # a run outlives its model
         return self._record
 
 

@@ -100,9 +100,10 @@ class _Layers(Protocol):
 def window_of(backbone: _Layers, wanted: int | None = None) -> Window:
     """The window of a run on this model: the one that was asked for, or its own."""
     own = backbone.widest_window
-    size = own if wanted is None else wanted
+    if wanted is not None:
+        wanted = whole("sliding_window", wanted, 1, expected="at least 1 token")
     return Window(
-        size=size,
+        size=own if wanted is None else wanted,
         num_layers=backbone.num_layers,
         own=own,
         of_layers=tuple(

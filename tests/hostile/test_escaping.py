@@ -8,7 +8,6 @@ import xml.etree.ElementTree as ElementTree
 from html.parser import HTMLParser
 
 import pytest
-from playground.web.comparing import comparison_html
 
 from playground.engine import StageCount
 from playground.interface.model_card import model_card
@@ -21,6 +20,7 @@ from playground.views.run_summary import RunSummary
 from playground.views.stop_builder import StopView, Tokenisation
 from playground.views.view import Table
 from playground.web.candidates_html import candidates_html
+from playground.web.comparison_html import comparison_html
 from playground.web.links_html import links_html
 from tests.hostile.fuzz import FEW_AND_MANY, MARKUP, fuzz, texts
 from tests.plots.some_views import attention

@@ -43,5 +43,5 @@ def test_a_perplexity_says_over_how_many_tokens() -> None:
     some = RunSummary(
         num_tokens=9, num_recorded=4, mean_logprob=-1.0, distinct_1=1, distinct_2=1
     )
-    assert "perplexity 2.72 over the 4 recorded (mean" in some.words()
+    assert "perplexity 2.72 over the 4 recorded (1.44 bits" in some.words()
     assert ("recorded tokens", 4) in some.table().rows

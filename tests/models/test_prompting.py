@@ -19,7 +19,7 @@ def request(
 ) -> Request:
     """A prompt 1 2 3 ..., or 2 3 4 ... without the start token."""
     limits: Any = SimpleNamespace(
-        vocabulary_size=1000, sliding_window=None, context_length=context
+        vocabulary_size=1000, widest_window=None, context_length=context
     )
     tokenizer: Any = SimpleNamespace(start_token_id=START)
     first = START if start else START + 1

@@ -20,6 +20,7 @@ from playground.models import (
 from playground.models.interpretability.greedy_texts import greedy_texts
 from playground.tokenizers import ByteLevelBPETokenizer
 from playground.tokenizers.byte_level_bpe import byte_letters
+from playground.views.explained_text import Waiting
 from playground.views.key_similarity import key_similarity_view
 from playground.views.logit_lens import logit_lens_view
 from playground.views.rollout import rollout_view
@@ -155,7 +156,11 @@ def test_the_same_text_under_other_windows(
     greedy = {8: (1, 2, 3), 2: (1, 2, 4), 99: (1, 2, 3)}
     told: list[float | None] = []
     view = what_if_view(
-        explained, LABELS, [2, 99], greedy, lambda _words, part: told.append(part)
+        explained,
+        LABELS,
+        [2, 99],
+        greedy,
+        Waiting(lambda _words, part: told.append(part)),
     )
     assert view.windows == (2, 8, 40)
     assert view.own == 8

@@ -140,8 +140,12 @@ def test_the_states_of_a_window_in_words() -> None:
 def test_the_window_of_a_run_is_the_wanted_one_or_the_models(
     tiny: MistralCausalLM,
 ) -> None:
-    assert window_of(tiny.backbone) == Window(size=7, num_layers=3, own=7)
-    assert window_of(tiny.backbone, 4) == Window(size=4, num_layers=3, own=7)
+    assert window_of(tiny.backbone) == Window(
+        size=7, num_layers=3, own=7, of_layers=(7, 7, 7)
+    )
+    assert window_of(tiny.backbone, 4) == Window(
+        size=4, num_layers=3, own=7, of_layers=(4, 4, 4)
+    )
 
 
 def test_a_ruler_in_words() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.scripted import ANSWER
-from widgets import look
+from widgets import snapshot
 
 LIVE = "application/vnd.jupyter.widget-view+json"
 
@@ -29,7 +29,7 @@ def displayed(monkeypatch):
         bundles.append(bundle)
         return Handle(len(bundles) - 1) if display_id else None
 
-    monkeypatch.setattr(look, "display", display)
+    monkeypatch.setattr(snapshot, "display", display)
     return bundles
 
 
@@ -65,7 +65,7 @@ def test_a_live_widget_hides_its_own_picture_and_no_other():
     (mark,) = re.findall('<div class="([^"]+)">', one._picture()["text/html"])
     hidden = f".{mark}, .jp-OutputArea-child:has(.{mark}) {{ display: none; }}"
     assert hidden in one.style_html()
-    assert mark not in other.style_html() + look.style_tag()
+    assert mark not in other.style_html() + snapshot.style_tag()
     assert mark not in other._picture()["text/html"]
 
 
@@ -82,6 +82,6 @@ def test_a_closed_panel_leaves_its_picture(panel, scripted, displayed):
     assert displayed[1]["text/html"] is html
 
 
-class _Empty(look.Snapshot):
+class _Empty(snapshot.Snapshot):
     def snapshot_html(self) -> str:
         return ""
