@@ -1,11 +1,11 @@
 """Numbers out of somebody else's configuration, with every fault noted on the way."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from playground.presets.errors import shown
+from playground.presets.errors import LoadError, listed, shown
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +29,17 @@ class Checked:
         """A finite number above 0."""
         return float(self._checked(key, self.get(key, default), (int, float)))
 
+    def part(self, key: str, pairs: Mapping[str, Any]) -> "Checked":
+        """The pairs of an object in the file, under its key; faults are noted here."""
+        values = {f"{key}.{name}": value for name, value in pairs.items()}
+        return Checked(values=values, prefix=f"{key}.", faults=self.faults)
+
+    def require_no_faults(self, opening: str, supported: str) -> None:
+        """Raise LoadError with each fault once, between these two sentences."""
+        if self.faults:
+            faults = listed(list(dict.fromkeys(self.faults)))
+            raise LoadError(f"{opening}{faults}\n{supported}")
+
     def _checked(self, key: str, value: Any, kind: Any) -> Any:
         is_number = isinstance(value, kind) and not isinstance(value, bool)
         if is_number and 0 < value < 2**53 and math.isfinite(value):
@@ -41,6 +52,20 @@ class Checked:
                 f"{self.prefix}{key} must be {what} above 0, got {shown(value)}"
             )
         return 1
+
+
+def window_arguments(windows: Sequence[int | None]) -> dict[str, Any]:
+    """Arguments of `MistralBackbone` for the windows of all layers, at least one.
+
+    >>> window_arguments([None, 8, None, 8])
+    {'sliding_window': 8, 'layer_windows': [None, 8, None, 8]}
+    >>> window_arguments([8, 8])
+    {'sliding_window': 8}
+    """
+    if len(set(windows)) == 1:
+        return {"sliding_window": windows[0]}
+    widest = max(window for window in windows if window is not None)
+    return {"sliding_window": widest, "layer_windows": list(windows)}
 
 
 def head_faults(

@@ -12,9 +12,14 @@ from typing import Any
 _LONGEST = 1 << 16  # of a list of divisors: half the size of a head
 
 
+def mscale(factor: float, scale: float = 1.0) -> float:
+    """YaRN's 0.1 m ln(factor) + 1, and 1 where nothing is stretched."""
+    return 0.1 * scale * math.log(factor) + 1.0 if factor > 1 else 1.0
+
+
 def _yarn_attention_factor(scaling: Mapping[str, Any]) -> float:
-    """What the paper suggests: 0.1 ln(factor) + 1."""
-    return 0.1 * math.log(max(scaling["factor"], 1.0)) + 1.0
+    """What the paper suggests."""
+    return mscale(scaling["factor"])
 
 
 REQUIRED = None

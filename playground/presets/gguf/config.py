@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from playground.presets.checked import Checked, head_faults
-from playground.presets.errors import LoadError, listed, shown
+from playground.presets.errors import LoadError, shown
 from playground.presets.gguf.file import GGUFFile
-from playground.presets.huggingface.rope import mscale
+from playground.presets.rope_scaling import mscale
 
 # llama.cpp writes Mistral checkpoints as "llama", Ministral 3 as "mistral3".
 ARCHITECTURES = ("llama", "mistral3")
@@ -100,12 +100,10 @@ def config_from_metadata(file: GGUFFile) -> dict[str, Any]:
     metadata = _Metadata(values=file.metadata, prefix=prefix, file=file)
     _refuse_unknown_keys(metadata)
     config = _config(metadata)
-    if metadata.faults:
-        raise LoadError(
-            f"{file.path.name} is not a model that can be run here:"
-            + listed(metadata.faults)
-            + "\nOnly plain Llama and Mistral decoders are supported."
-        )
+    metadata.require_no_faults(
+        f"{file.path.name} is not a model that can be run here:",
+        "Only plain Llama and Mistral decoders are supported.",
+    )
     return config
 
 

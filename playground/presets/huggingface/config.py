@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from playground.presets.checked import Checked, head_faults
-from playground.presets.errors import LoadError, listed, shown
+from playground.presets.checked import Checked, head_faults, window_arguments
+from playground.presets.errors import LoadError, shown
 from playground.presets.huggingface.families import (
     FAMILIES,
     REQUIRED,
@@ -60,12 +60,10 @@ def config_from_huggingface(values: Mapping[str, Any], name: str) -> dict[str, A
     found = _Config(values=values, family=FAMILIES[model_type])
     _refuse_other_values(found)
     config = _config(found)
-    if found.faults:
-        raise LoadError(
-            f"{name} is not a model that can be run here. In config.json:"
-            + listed(list(dict.fromkeys(found.faults)))
-            + "\nOnly plain Llama and Mistral decoders are supported."
-        )
+    found.require_no_faults(
+        f"{name} is not a model that can be run here. In config.json:",
+        "Only plain Llama and Mistral decoders are supported.",
+    )
     return config
 
 
@@ -177,10 +175,7 @@ def _windows(found: _Config) -> dict[str, Any]:
             f"window, {_SLIDING}"
         )
         return {"sliding_window": window}
-    windows = [window if kind == _SLIDING else None for kind in kinds]
-    if len(set(windows)) == 1:
-        return {"sliding_window": windows[0]}
-    return {"sliding_window": window, "layer_windows": windows}
+    return window_arguments([window if each == _SLIDING else None for each in kinds])
 
 
 def _tie_word_embeddings(found: _Config) -> bool:

@@ -5,12 +5,12 @@ of its own, `rope_theta`, and the rest was `rope_scaling`. Where several say a t
 the first of these counts: `rope_scaling`, `rope_parameters`, the key of its own.
 """
 
-import math
 from typing import Any
 
 from playground.presets.checked import Checked
 from playground.presets.errors import shown
 from playground.presets.huggingface.families import Family
+from playground.presets.rope_scaling import mscale
 
 _BASE = 10_000.0
 _KINDS = ("default", "linear", "dynamic", "yarn", "llama3")
@@ -26,11 +26,7 @@ def rope_of(found: Checked, family: Family) -> dict[str, Any]:
     if any(isinstance(value, dict) for value in section.values()):
         found.faults.append(f"{key} for each kind of layer, {shown(section)}")
         section = {}
-    rope = Checked(
-        values={f"{key}.{name}": value for name, value in section.items()},
-        prefix=f"{key}.",
-        faults=found.faults,
-    )
+    rope = found.part(key, section)
     base = rope.positive("rope_theta", found.get("rope_theta", _BASE))
     kind = rope.get("rope_type", rope.get("type", "default"))
     if kind not in ("none", *_KINDS):
@@ -111,11 +107,6 @@ def _attention_factor(rope: Checked, factor: float) -> float:
         own, all_dims = rope.positive("mscale"), rope.positive("mscale_all_dim")
         return mscale(factor, own) / mscale(factor, all_dims)
     return mscale(factor)
-
-
-def mscale(factor: float, scale: float = 1.0) -> float:
-    """YaRN's 0.1 m ln(factor) + 1, and 1 where nothing is stretched."""
-    return 0.1 * scale * math.log(factor) + 1.0 if factor > 1 else 1.0
 
 
 def _llama3(rope: Checked, found: Checked) -> dict[str, Any]:

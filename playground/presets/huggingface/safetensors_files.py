@@ -87,6 +87,7 @@ def _sharded(folder: Path, index: str) -> dict[str, Stored]:
 
 def _tensors(file: Path) -> dict[str, Stored]:
     with _opened(file) as tensors:
+        # An open file is no mapping: it has keys, and cannot be walked through.
         views = {name: tensors.get_slice(name) for name in tensors.keys()}  # noqa: SIM118
         return {
             name: Stored(

@@ -7,9 +7,9 @@ adapters that vLLM and llama.cpp have for it.
 from collections.abc import Mapping
 from typing import Any
 
-from playground.presets.checked import Checked, head_faults
-from playground.presets.errors import LoadError, listed, shown
-from playground.presets.huggingface.rope import mscale
+from playground.presets.checked import Checked, head_faults, window_arguments
+from playground.presets.errors import shown
+from playground.presets.rope_scaling import mscale
 
 _READ = frozenset([
     "dim", "n_layers", "head_dim", "hidden_dim", "n_heads", "n_kv_heads", "norm_eps",
@@ -70,12 +70,10 @@ def config_from_params(values: Mapping[str, Any], name: str) -> dict[str, Any]:
         ),
         "tie_word_embeddings": found.get("tied_embeddings", False) is True,
     }
-    if found.faults:
-        raise LoadError(
-            f"{name} is not a model that can be run here. In params.json:"
-            + listed(list(dict.fromkeys(found.faults)))
-            + "\nDense decoders are supported, such as Mistral 7B, Nemo or Ministral."
-        )
+    found.require_no_faults(
+        f"{name} is not a model that can be run here. In params.json:",
+        "Dense decoders are supported, such as Mistral 7B, Nemo or Ministral.",
+    )
     return config
 
 
@@ -101,11 +99,7 @@ def _windows(found: Checked) -> dict[str, Any]:
             f"many as divide {num_layers} layers evenly"
         )
         return {"sliding_window": None}
-    windows = given * (num_layers // len(given))
-    if len(set(windows)) == 1:
-        return {"sliding_window": windows[0]}
-    widest = max(each for each in windows if each is not None)
-    return {"sliding_window": widest, "layer_windows": windows}
+    return window_arguments(given * (num_layers // len(given)))
 
 
 def _scaling(found: Checked) -> dict[str, Any]:
@@ -139,8 +133,4 @@ def _part(found: Checked, key: str) -> Checked | None:
     if not isinstance(part, dict):
         found.faults.append(f"{key} must be an object, got {shown(part)}")
         return None
-    return Checked(
-        values={f"{key}.{name}": value for name, value in part.items()},
-        prefix=f"{key}.",
-        faults=found.faults,
-    )
+    return found.part(key, part)
