@@ -12,7 +12,6 @@ from typing import Any
 
 from playground.models import text_numbers
 from playground.models.interpretability.greedy_texts import greedy_texts
-from playground.models.places import whole
 from playground.samplers import SamplerValues
 from playground.samplers.choice import is_search, sampler_of
 from playground.views.attention import (
@@ -41,7 +40,7 @@ from playground.views.subject import Subject
 from playground.views.text_units import Unit, text_units
 from playground.views.token_spans import records_of, token_spans_view
 from playground.views.view import View
-from playground.views.what_if import what_if_view, windows_to_try
+from playground.views.what_if import what_if_view, windows_tried
 from playground.views.window_ruler import ruler_view
 
 __all__ = ["HINTS", "VIEWS", "choices_of", "in_tab"]
@@ -206,10 +205,7 @@ def windows(subject: Subject, windows: Sequence[int] | None = None) -> View:
     Without `windows` some are tried.
     """
     text = subject.text()
-    own, length = text.sliding_window, len(text)
-    if windows is None:
-        windows = windows_to_try(length, own)
-    windows = sorted({own, *(min(whole("windows", w, 1), length) for w in windows)})
+    windows = windows_tried(windows, len(text), text.sliding_window)
     prompt, (progress, stopped) = subject.run.prompt_token_ids, subject.waiting
     greedy = greedy_texts(
         *(subject.engine, prompt, windows, GREEDY_TOKENS),

@@ -125,6 +125,22 @@ def windows_to_try(num_tokens: int, own: int) -> tuple[int, ...]:
     return tuple(sorted(windows))
 
 
+def windows_tried(
+    windows: Sequence[int] | None, num_tokens: int, own: int
+) -> list[int]:
+    """The run's own and these, or `windows_to_try`; none beyond the whole text.
+
+    Raises ValueError unless they are whole numbers from 1.
+
+    >>> windows_tried([4, 99, 4], num_tokens=10, own=6)
+    [4, 6, 10]
+    """
+    if windows is None:
+        windows = windows_to_try(num_tokens, own)
+    checked = (whole("windows", window, 1) for window in windows)
+    return sorted({own, *(min(window, num_tokens) for window in checked)})
+
+
 def first_difference(own: Sequence[int], other: Sequence[int] | None) -> int | None:
     """Where two texts part, from 0; where one ends and the other goes on, that too."""
     if other is None or tuple(own) == tuple(other):
@@ -152,10 +168,7 @@ def what_if_view(
     """
     check_labels(explained, labels)
     length, own = len(explained), explained.sliding_window
-    if windows is None:
-        windows = windows_to_try(length, own)
-    windows = [whole("windows", window, 1) for window in windows]
-    tried = sorted({own, *(min(window, length) for window in windows)})
+    tried = windows_tried(windows, length, own)
     surprisal, changed = [], []
     for done, window in enumerate(tried):
 
