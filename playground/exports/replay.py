@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from playground.models import MistralCausalLM
 from playground.models.answers import text_so_far
-from playground.samplers.choice import sampler_of
+from playground.models.prompting import wanted_by
 from playground.settings import GenerationSettings
 from playground.transcript import Transcript
 
@@ -93,24 +93,20 @@ def replay(run: Transcript, model: MistralCausalLM) -> Transcript:
     Raises ValueError for what the model does not have: a token, a window so wide.
     """
     again, tokenizer = beginning(run), model.text_preprocessor.tokenizer
-    settings = again.settings
     events = model.stream(
         again.prompt_token_ids,
-        settings.max_length,
-        settings.stop_token_ids,
-        max_new_tokens=settings.max_new_tokens,
-        sliding_window=settings.sliding_window,
-        stop_strings=settings.stop_strings,
         seed=again.seed,
-        sampler=sampler_of(settings, tokenizer.stop_token_ids),
-        shorten_prompt=settings.shorten_prompt,
         answer_ids=tuple(again.token_ids),
         earlier_tokens=again.earlier_tokens,
         record=True,
+        **wanted_by(again.settings, tokenizer),
     )
     again.pieces_by(tokenizer)  # the new tokens' follow them
     again.text = again.text_before = text_so_far(
-        again.token_ids, tokenizer, again.prompt_token_ids, settings.stop_strings
+        again.token_ids,
+        tokenizer,
+        again.prompt_token_ids,
+        again.settings.stop_strings,
     )
     for event in events:
         again.add(event)

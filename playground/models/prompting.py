@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Sequence
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypedDict
 
 import jax
 import numpy as np
@@ -11,6 +11,8 @@ from jax.experimental import multihost_utils
 from playground.engine import Request
 from playground.models.text_stops import TextStops
 from playground.samplers import Sampler, SamplerValues
+from playground.samplers.choice import sampler_of
+from playground.settings import GenerationSettings
 from playground.tokenizers import Tokenizer
 
 StopTokenIds = Literal["auto"] | str | Sequence[int | Sequence[int]] | None
@@ -33,6 +35,31 @@ def draw_seed() -> int:
     if jax.process_count() > 1:
         seed = multihost_utils.broadcast_one_to_all(seed)
     return int(seed)
+
+
+class Wanted(TypedDict):
+    """Arguments of `make_request`, and of a model's `stream`, that settings decide."""
+
+    sampler: Sampler
+    max_length: int | None
+    max_new_tokens: int | None
+    shorten_prompt: bool
+    stop_token_ids: StopTokenIds
+    stop_strings: Sequence[str]
+    sliding_window: int | None
+
+
+def wanted_by(settings: GenerationSettings, tokenizer: Tokenizer) -> Wanted:
+    """What a run with these settings asks for; the seed is the run's own."""
+    return Wanted(
+        sampler=sampler_of(settings, tokenizer.stop_token_ids),
+        max_length=settings.max_length,
+        max_new_tokens=settings.max_new_tokens,
+        shorten_prompt=settings.shorten_prompt,
+        stop_token_ids=settings.stop_token_ids,
+        stop_strings=settings.stop_strings,
+        sliding_window=settings.sliding_window,
+    )
 
 
 def make_request(

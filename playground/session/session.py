@@ -17,8 +17,7 @@ from playground.engine import (
 from playground.models import MistralCausalLM
 from playground.models.answers import NewText, with_text
 from playground.models.chat_format import uses_chat_format
-from playground.models.prompting import draw_seed, make_request
-from playground.samplers.choice import sampler_of
+from playground.models.prompting import draw_seed, make_request, wanted_by
 from playground.settings import GenerationSettings
 from playground.transcript import KeptEvents, ModelFacts, Transcript, leave_out
 from playground.transcript.answer_tree import MAX_RUNS, AnswerTree, Version
@@ -331,19 +330,13 @@ def _ended_at_once(run: Transcript, end: Finished) -> Generator[Event, None, Non
 def _with_settings(
     model: MistralCausalLM, prompt_ids: Sequence[int], run: Transcript
 ) -> Request:
-    settings, tokenizer = run.settings, model.text_preprocessor.tokenizer
+    tokenizer = model.text_preprocessor.tokenizer
     return make_request(
         model.backbone,
         tokenizer,
         prompt_ids,
+        seed=run.seed,
         answer_ids=run.token_ids,
         earlier_tokens=run.earlier_tokens,
-        sampler=sampler_of(settings, tokenizer.stop_token_ids),
-        seed=run.seed,
-        max_length=settings.max_length,
-        max_new_tokens=settings.max_new_tokens,
-        shorten_prompt=settings.shorten_prompt,
-        stop_token_ids=settings.stop_token_ids,
-        stop_strings=settings.stop_strings,
-        sliding_window=settings.sliding_window,
+        **wanted_by(run.settings, tokenizer),
     )
