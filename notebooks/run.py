@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 FOLDER = Path(__file__).parent
 sys.path.insert(0, str(FOLDER.parent))
 
+# Found by the path above.
 from playground.presets import PRESETS  # noqa: E402
 from tools.written_with import written_with  # noqa: E402
 

@@ -128,6 +128,7 @@ class TabContent(Snapshot, w.VBox):
         waiting = Waiting(progress)
         return run.explorer.tab(self.tab, choice, self.choices(run), waiting)
 
+    # A tab with a choice of layers looks at the run's model.
     def choices(self, run: Run) -> Choices:  # noqa: ARG002
         """What is chosen now. Raises ValueError for what cannot be."""
         return Choices(focus=self.token.focus)

@@ -57,7 +57,7 @@ def shardings(heads: NamedSharding | None, num_rings: int = 1) -> Shardings:
     if heads is None:
         return Shardings()
     whole = NamedSharding(heads.mesh, PartitionSpec())
-    # One for all layers of a ring: a prefix of the cache's tree.
+    # One for all layers of a ring, which has tuples: a prefix of the cache's tree.
     ring: Any = Ring(keys=heads, values=heads, positions=whole)  # type: ignore[arg-type]
     return Shardings(KVCache((ring,) * num_rings), whole)
 

@@ -63,6 +63,7 @@ class Projection(keras.layers.EinsumDense):
 
     def load_own_variables(self, store: Any) -> None:
         """What a layer with or without LoRA has saved; without it here, merged."""
+        # A store is no mapping: it has keys, and cannot be walked through.
         found = {name: store[name] for name in store.keys()}  # noqa: SIM118
         lora = [np.asarray(found.pop(name)) for name in _LORA if name in found]
         here = [getattr(self, n) for n in _LORA] if self.lora_enabled else []

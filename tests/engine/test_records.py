@@ -31,8 +31,8 @@ def programs(tiny: MistralCausalLM) -> Programs:
     return Programs(tiny, chunks=(2, 5), first_slots=4)
 
 
-def steps(programs: Programs, sampler: Sampler, **changes: Any) -> list[Step]:
-    request = Request(
+def asking(sampler: Sampler) -> Request:
+    return Request(
         token_ids=PROMPT,
         max_new_tokens=NEW,
         sampler=sampler.values(),
@@ -40,7 +40,10 @@ def steps(programs: Programs, sampler: Sampler, **changes: Any) -> list[Step]:
         stop_token_ids=frozenset(),
         record=True,
     )
-    events = decode(programs, replace(request, **changes))
+
+
+def steps(programs: Programs, sampler: Sampler, **changes: Any) -> list[Step]:
+    events = decode(programs, replace(asking(sampler), **changes))
     return [event for event in events if isinstance(event, Step)]
 
 
@@ -142,16 +145,8 @@ def test_the_last_tokens_of_a_text(length: int) -> None:
 def test_records_read_one_by_one_are_those_that_are_measured_together(
     programs: Programs,
 ) -> None:
-    request = Request(
-        token_ids=PROMPT,
-        max_new_tokens=NEW,
-        sampler=CHAIN.values(),
-        seed=3,
-        stop_token_ids=frozenset(),
-        record=True,
-    )
     at_once = []
-    for event in decode(programs, request):
+    for event in decode(programs, asking(CHAIN)):
         if isinstance(event, Step):
             assert event.record is not None
             assert event.record.top  # measured before the next token comes

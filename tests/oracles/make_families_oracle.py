@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+# Of an environment of their own.
 import torch  # type: ignore[import-not-found]
 import transformers  # type: ignore[import-not-found]
 

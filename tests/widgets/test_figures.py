@@ -98,7 +98,7 @@ def test_a_show_function_tells_what_it_takes():
     assert widgets.show_salience.__doc__.startswith("Which tokens a new token's")
     assert set(widgets.__all__) <= set(dir(widgets))
     with pytest.raises(AttributeError, match="no attribute 'show_nothing'"):
-        widgets.show_nothing  # noqa: B018
+        widgets.show_nothing  # noqa: B018  asking is what raises
 
 
 def test_a_layer_without_a_head_shows_all_heads(run):
